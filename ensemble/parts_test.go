@@ -1,0 +1,182 @@
+package ensemble
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRing(t *testing.T) {
+	r := newRing(3)
+	require.Empty(t, r.since(0))
+	fmt.Fprint(r, "one\ntw")
+	require.Equal(t, []string{"one", "tw"}, r.since(0))
+	require.Equal(t, 1, r.total())
+	fmt.Fprint(r, "o\r\nthree\n\nfive\n")
+	require.Equal(t, []string{"three", "", "five"}, r.since(0))
+	require.Equal(t, []string{"five"}, r.since(4))
+	require.Empty(t, r.since(5))
+
+	n, err := io.WriteString(r, strings.Repeat("x", 3*logLineBytes)+"\nlast")
+	require.NoError(t, err)
+	require.Equal(t, 3*logLineBytes+5, n)
+	require.Equal(t, []string{strings.Repeat("x", logLineBytes), "last"}, r.since(5))
+}
+
+func TestZooCfg(t *testing.T) {
+	c, err := Config{}.withDefaults()
+	require.NoError(t, err)
+	require.Equal(t, `tickTime=200
+minSessionTimeout=400
+maxSessionTimeout=40000
+dataDir=/tmp/a b
+clientPort=2181
+clientPortAddress=127.0.0.1
+maxClientCnxns=0
+admin.enableServer=false
+4lw.commands.whitelist=srvr,ruok,mntr,cons,dump,conf,stat,wchs,wchp,envi,isro
+`, zooCfg("/tmp/a b", 2181, c))
+}
+
+func TestEscapeProperty(t *testing.T) {
+	for in, want := range map[string]string{
+		"/tmp/a b": "/tmp/a b",
+		" lead":    `\ lead`,
+		`C:\x`:     `C:\\x`,
+		"ü":        `\u00fc`,
+		"𝄞":        `\ud834\udd1e`,
+		"a\nb":     `a\u000ab`,
+	} {
+		require.Equal(t, want, escapeProperty(in))
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	const srvr = "Zookeeper version: 3.9.3-c26634f34490bb0ea7a09cc51e05ede3b4e320ee, built on 2024-10-17 23:21 UTC\nZxid: 0x0\nMode: follower\nNode count: 5\n"
+	require.Equal(t, "follower", modeOf(srvr))
+	require.Equal(t, "3.9.3", versionOf(srvr))
+	require.Equal(t, "3.8.0", versionOf("Zookeeper version: 3.8.0-${mvngit.commit.id}, built on 2024-12-29 17:54 UTC\n"))
+	const notServing = "This ZooKeeper instance is not currently serving requests\n"
+	require.Empty(t, modeOf(notServing))
+	require.Empty(t, versionOf(notServing))
+
+	conf := "clientPort=2181\ndataDir=/tmp/a/version-2\ndataLogDir=/tmp/b/version-2\n"
+	require.True(t, servesFrom(conf, "/tmp/a"))
+	require.False(t, servesFrom(conf, "/tmp/b"))
+	require.False(t, servesFrom("", "/tmp/a"))
+
+	require.True(t, lostPort([]string{"INFO", "java.net.BindException: Address already in use"}))
+	require.False(t, lostPort([]string{"java.lang.OutOfMemoryError"}))
+}
+
+// speak starts a server that does to each connection what f says, and returns its address.
+func speak(t *testing.T, f func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				f(c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		wg.Wait()
+	})
+	return l.Addr().String()
+}
+
+func TestFourLetter(t *testing.T) {
+	say := func(answer string) func(net.Conn) {
+		return func(c net.Conn) {
+			word := make([]byte, 4)
+			_, _ = io.ReadFull(c, word)
+			fmt.Fprintf(c, answer, word)
+		}
+	}
+	answer, err := FourLetter(t.Context(), speak(t, say("you said %s")), "ruok")
+	require.NoError(t, err)
+	require.Equal(t, "you said ruok", answer)
+
+	_, err = FourLetter(t.Context(), speak(t, say("%s is not executed because it is not in the whitelist.\n")), "cons")
+	require.ErrorIs(t, err, ErrNotWhitelisted)
+	require.ErrorContains(t, err, "4lw.commands.whitelist")
+
+	_, err = FourLetter(t.Context(), speak(t, func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 4) }), "srvr")
+	require.ErrorContains(t, err, "an empty answer")
+
+	_, err = FourLetter(t.Context(), "127.0.0.1:1", "no")
+	require.ErrorContains(t, err, "four letters")
+
+	silent := speak(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	_, err = FourLetter(within(t, 50*time.Millisecond), silent, "srvr")
+	require.ErrorContains(t, err, "deadline exceeded")
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l.Close()
+	_, err = FourLetter(t.Context(), l.Addr().String(), "srvr")
+	require.ErrorContains(t, err, "refused")
+}
+
+func TestSweepTakesOnlyWhatTheDeadLeft(t *testing.T) {
+	tmp := t.TempDir()
+	me := self()
+	require.True(t, isAlive(me.pid))
+	require.False(t, me.isDead())
+	dead := owner{host: me.host, pid: 1 << 30, start: 1} // Above any number that a kernel gives.
+	name := func(o owner) string { return fmt.Sprintf("%s%s-%d-%d-123", dirPrefix, o.host, o.pid, o.start) }
+
+	mine, err := makeDir(tmp)
+	require.NoError(t, err)
+	got, ok := ownerOf(filepath.Base(mine))
+	require.True(t, ok)
+	require.Equal(t, me, got)
+
+	gone := []string{name(dead)}
+	kept := []string{
+		filepath.Base(mine),
+		name(owner{host: "00000000", pid: dead.pid, start: 1}), // Of another host: nothing is known of its processes.
+		dirPrefix + "something-else",
+		"other",
+	}
+	if me.start != 0 {
+		gone = append(gone, name(owner{host: me.host, pid: me.pid, start: me.start + 1})) // Our number, when it was another's.
+	}
+	for _, d := range append(append([]string{}, gone...), kept[1:]...) {
+		require.NoError(t, os.MkdirAll(filepath.Join(tmp, d, "1", "data"), 0o700))
+	}
+	file := dirPrefix + fmt.Sprintf("%s-%d-1-9", me.host, dead.pid)
+	require.NoError(t, os.WriteFile(filepath.Join(tmp, file), nil, 0o600))
+	link := dirPrefix + fmt.Sprintf("%s-%d-1-8", me.host, dead.pid)
+	require.NoError(t, os.Symlink(filepath.Join(tmp, "other"), filepath.Join(tmp, link)))
+
+	sweep(tmp, slog.New(slog.DiscardHandler))
+	for _, d := range gone {
+		require.NoDirExists(t, filepath.Join(tmp, d))
+	}
+	for _, d := range kept {
+		require.DirExists(t, filepath.Join(tmp, d))
+	}
+	require.FileExists(t, filepath.Join(tmp, file))
+	_, err = os.Readlink(filepath.Join(tmp, link))
+	require.NoError(t, err)
+	sweep(filepath.Join(tmp, "no such directory"), slog.New(slog.DiscardHandler))
+}
