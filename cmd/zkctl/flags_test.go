@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"github.com/zkkit/zkkit/internal/scenario"
+)
+
+// testConsole is one that nobody looks at, with an environment of its own.
+func testConsole(env map[string]string) *console {
+	return &console{out: new(bytes.Buffer), err: new(bytes.Buffer), getenv: func(name string) string { return env[name] }}
+}
+
+// parsed runs a command that only notes what it was given.
+func parsed(t *testing.T, cmd *cobra.Command, args ...string) error {
+	t.Helper()
+	cmd.SetArgs(args)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetFlagErrorFunc(flagError)
+	return cmd.Execute()
+}
+
+func TestPartitionFlags(t *testing.T) {
+	usual := scenario.PartitionConfig{
+		For: scenario.Length{Plus: 3 * time.Second}, Session: 2 * time.Second, Kind: scenario.KindDrop, Direction: scenario.DirectionBoth,
+		Recipe: scenario.RecipeZklock, Clients: 2, Engine: scenario.EngineConfig{Kind: scenario.EngineAuto},
+	}
+	with := func(change func(*partitionOptions)) partitionOptions {
+		o := partitionOptions{run: usual, color: colorAuto}
+		change(&o)
+		return o
+	}
+	servers := map[string]string{"ZK_SERVERS": "zk1, zk2:2182"}
+	for name, c := range map[string]struct {
+		args []string
+		env  map[string]string
+		want partitionOptions
+	}{
+		"nothing": {want: with(func(*partitionOptions) {})},
+		"the fault": {
+			args: []string{"--for", "session+1s", "--session=5s", "--kind", "jam", "--direction", "to-server", "--seed", "7"},
+			want: with(func(o *partitionOptions) {
+				o.run.For, o.run.Session = scenario.Length{OfSession: true, Plus: time.Second}, 5*time.Second
+				o.run.Kind, o.run.Direction, o.run.Seed = scenario.KindJam, scenario.DirectionToServer, 7
+			}),
+		},
+		"the subject": {
+			args: []string{"--recipe", "go-zookeeper", "--clients", "5", "--lock-path", "/locks/orders", "--timeout", "2m"},
+			want: with(func(o *partitionOptions) {
+				o.run.Recipe, o.run.Clients, o.run.LockPath, o.run.Timeout = scenario.RecipeStock, 5, "/locks/orders", 2*time.Minute
+			}),
+		},
+		"the output": {
+			args: []string{"--json", "--quiet", "--report", "out", "--color", "never"},
+			want: with(func(o *partitionOptions) { o.json, o.quiet, o.report, o.color = true, true, "out", colorNever }),
+		},
+		"servers": {
+			args: []string{"--servers", "a:1,b", "--servers", "[::1]:3"}, env: servers,
+			want: with(func(o *partitionOptions) { o.run.Engine.Servers = []string{"a:1", "b:2181", "[::1]:3"} }),
+		},
+		"servers of the environment": {
+			env:  servers,
+			want: with(func(o *partitionOptions) { o.run.Engine.Servers = []string{"zk1:2181", "zk2:2182"} }),
+		},
+		"connect": {
+			args: []string{"--engine", "connect"}, env: servers,
+			want: with(func(o *partitionOptions) {
+				o.run.Engine = scenario.EngineConfig{Kind: scenario.EngineConnect, Servers: []string{"zk1:2181", "zk2:2182"}}
+			}),
+		},
+		"embedded": {
+			args: []string{"--engine", "embedded"}, env: servers,
+			want: with(func(o *partitionOptions) { o.run.Engine = scenario.EngineConfig{Kind: scenario.EngineEmbedded} }),
+		},
+		"local": {
+			args: []string{"--engine", "local", "--tick", "100ms"}, env: servers,
+			want: with(func(o *partitionOptions) {
+				o.run.Engine = scenario.EngineConfig{Kind: scenario.EngineLocal, Tick: 100 * time.Millisecond}
+			}),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got *partitionOptions
+			cmd := newPartitionCmd(testConsole(c.env), func(_ context.Context, o *partitionOptions) error {
+				got = o
+				return nil
+			})
+			require.NoError(t, parsed(t, cmd, c.args...))
+			require.Equal(t, c.want, *got)
+		})
+	}
+}
+
+func TestOtherFlags(t *testing.T) {
+	env := map[string]string{"ZK_SERVERS": "zk:1"}
+
+	var bench *benchLockOptions
+	cmd := newBenchCmd(testConsole(env), func(_ context.Context, o *benchLockOptions) error {
+		bench = o
+		return nil
+	}, nil)
+	require.NoError(t, parsed(t, cmd, "lock", "--for", "3s", "--json"))
+	require.Equal(t, benchLockOptions{json: true, color: colorAuto, run: scenario.BenchLockConfig{
+		Clients: 8, For: 3 * time.Second, Engine: scenario.EngineConfig{Kind: scenario.EngineAuto, Servers: []string{"zk:1"}},
+	}}, *bench)
+
+	var servers *benchServerOptions
+	cmd = newBenchCmd(testConsole(env), nil, func(_ context.Context, o *benchServerOptions) error {
+		servers = o
+		return nil
+	})
+	require.NoError(t, parsed(t, cmd, "server", "--for", "3s", "--clients", "1"))
+	require.Equal(t, benchServerOptions{color: colorAuto, run: scenario.BenchServerConfig{Clients: 1, For: 3 * time.Second}}, *servers)
+
+	var server *serverOptions
+	cmd = newServerCmd(testConsole(env), func(_ context.Context, o *serverOptions) error {
+		server = o
+		return nil
+	})
+	require.NoError(t, parsed(t, cmd, "--extended-types"))
+	require.Equal(t, serverOptions{listen: "127.0.0.1:2181", tick: 2 * time.Second, extended: true}, *server)
+
+	var doctor *doctorOptions
+	cmd = newDoctorCmd(testConsole(env), func(_ context.Context, o *doctorOptions) error {
+		doctor = o
+		return nil
+	})
+	require.NoError(t, parsed(t, cmd, "--quick", "--toxiproxy", "http://127.0.0.1:8474"))
+	require.Equal(t, doctorOptions{servers: []string{"zk:1"}, toxiproxy: "http://127.0.0.1:8474", quick: true}, *doctor)
+
+	var check *checkOptions
+	cmd = newCheckCmd(testConsole(env), func(_ context.Context, o *checkOptions) error {
+		check = o
+		return nil
+	})
+	require.NoError(t, parsed(t, cmd, "out", "--quiet"))
+	require.Equal(t, checkOptions{path: "out", quiet: true, color: colorAuto}, *check)
+}
+
+// A flag that is wrong leaves nothing run; the scripts have every line.
+func TestWrongFlags(t *testing.T) {
+	for _, args := range [][]string{
+		{"--for", "0"}, {"--session", "-1s"}, {"--kind", "x"}, {"--clients", "1"}, {"--servers", "a:b"}, {"--servers", ""}, {"--servers", "a,,b"},
+		{"--servers", "a:0"}, {"--servers", "a:70000"}, {"--servers", "a b"}, {"--lock-path", ""}, {"--lock-path", "/a/"}, {"--lock-path", "/a//b"},
+		{"--lock-path", "/a\x00"}, {"--lock-path", "/./a"}, {"--lock-path", "/\xff"}, {"--tick", "0"}, {"--tick", "1500us"}, {"--seed", "-1"}, {"--report", ""},
+		{"--json=maybe"}, {"--x"}, {"-x"}, {"extra"},
+	} {
+		cmd := newPartitionCmd(testConsole(nil), func(context.Context, *partitionOptions) error {
+			t.Fatalf("%q was run", args)
+			return nil
+		})
+		err := parsed(t, cmd, args...)
+		require.Equal(t, exitUsage, exitCode(err), "%q: %v", args, err)
+		require.NotContains(t, message(err), "\n")
+	}
+}
+
+func TestAnAddress(t *testing.T) {
+	for text, want := range map[string]string{
+		"127.0.0.1:2181": "127.0.0.1:2181", "localhost": "localhost:2181", "0.0.0.0:0": "0.0.0.0:0", "[::1]:2": "[::1]:2", "::1": "[::1]:2181", "[::1]": "[::1]:2181",
+	} {
+		got, err := anAddress(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, got)
+	}
+	for _, text := range []string{"", ":2181", "a:b", "a:-1", "a:65536", "a/b:1", "a b:1", "1:2:3", "[]:1", "[]"} {
+		_, err := anAddress(text)
+		require.Error(t, err, text)
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	names := []string{"partition", "doctor", "bench", "for", "session"}
+	for name, want := range map[string]string{
+		"partitoin": "did you mean --partition?", "part": "did you mean --partition?", "Doctr": "did you mean --doctor?", "fro": "did you mean --for?",
+		"sessions": "did you mean --session?", "xyzzy": "no idea", "": "no idea", "zzzzzzzzzzzz": "no idea",
+	} {
+		require.Equal(t, want, didYouMean(name, "--", names, "no idea"), name)
+	}
+	require.Equal(t, 0, distance("abc", "abc"))
+	require.Equal(t, 1, distance("abc", "acb"))
+	require.Equal(t, 3, distance("", "abc"))
+}

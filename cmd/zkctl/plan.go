@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/zkkit/zkkit/internal/scenario"
+)
+
+// planText says, before the cut, what is about to be tried, and whether the run can prove anything.
+func planText(e scenario.Evidence, inconclusive string, style scenario.Style) string {
+	p, t := e.Parameters, newTable(style, 10)
+	t.row("engine", e.Engine.String())
+	t.row("lock", fmt.Sprintf("%s at %s, wanted by %d clients", p.Recipe, p.LockPath, p.Clients))
+	session := fmt.Sprintf("%v asked for, %v given; ", p.SessionRequested, p.SessionNegotiated)
+	if p.Tick > 0 {
+		session += fmt.Sprintf("the server ticks every %v", p.Tick)
+	} else {
+		session += "the server does not say its tick, so half of the session is taken"
+	}
+	t.row("session", session)
+	if p.Kind == scenario.KindNone {
+		t.row("fault", fmt.Sprintf("none, for %v: %s", p.For, aboutNone))
+	} else {
+		t.row("fault", fmt.Sprintf("holder <-> ZooKeeper: %s, %s, for %v; holder <-> resource: jam", p.Kind, p.Direction, p.For))
+		t.row("expected", fmt.Sprintf("the server deletes the holder's node at %v after the cut", e.Predicted))
+		t.row("seed", fmt.Sprintf("%d: --seed cuts again at this moment between two renewals", p.Seed))
+	}
+	if inconclusive == "" {
+		t.row("plan", "OK: the run can tell a lock that is safe from one that is not")
+	} else {
+		t.row("plan", "THIS RUN CAN PROVE NOTHING: "+inconclusive)
+	}
+	return t.String() + "\n"
+}

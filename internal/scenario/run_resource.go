@@ -1,0 +1,201 @@
+package scenario
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/zkkit/zkkit/fence"
+)
+
+// The resource of a run is a small server on TCP, so that a link to it can be cut. It takes lines of JSON, each a request, and answers each with a line.
+type request struct {
+	Op    string `json:"op"` // "seal" or "write"
+	Token uint64 `json:"token"`
+	Value string `json:"value,omitempty"`
+}
+
+type answer struct {
+	OK  bool   `json:"ok"`
+	Max uint64 `json:"max,omitempty"`
+}
+
+const resourceName = "account"
+
+// resource is what the lock protects. A fenced one refuses stale tokens, an unfenced one accepts everything.
+type resource struct {
+	rec    *recorder
+	fenced bool
+	store  *fence.Memory[string]
+	ln     net.Listener
+	wg     sync.WaitGroup
+
+	mu    sync.Mutex // guards conns and closed, and makes the order of the records that of the effects
+	conns map[net.Conn]bool
+	done  bool
+}
+
+func newResource(rec *recorder, fenced bool) (*resource, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, environment(err)
+	}
+	r := &resource{rec: rec, fenced: fenced, store: new(fence.Memory[string]), ln: ln, conns: make(map[net.Conn]bool)}
+	r.wg.Go(r.accept)
+	return r, nil
+}
+
+func (r *resource) addr() string { return r.ln.Addr().String() }
+
+func (r *resource) accept() {
+	for {
+		conn, err := r.ln.Accept()
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		if r.done {
+			_ = conn.Close()
+		} else {
+			r.conns[conn] = true
+			r.wg.Go(func() { r.serve(conn) })
+		}
+		r.mu.Unlock()
+	}
+}
+
+func (r *resource) serve(conn net.Conn) {
+	defer func() {
+		_ = conn.Close()
+		r.mu.Lock()
+		delete(r.conns, conn)
+		r.mu.Unlock()
+	}()
+	lines := bufio.NewScanner(conn)
+	for lines.Scan() {
+		var req request
+		if json.Unmarshal(lines.Bytes(), &req) != nil {
+			return
+		}
+		b, err := json.Marshal(r.do(req))
+		if err != nil {
+			return
+		}
+		if _, err := conn.Write(append(b, '\n')); err != nil {
+			return
+		}
+	}
+}
+
+// do applies a request and records it in one step.
+func (r *resource) do(req request) answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	token := fence.Token{ID: req.Token}
+	if req.Op == "seal" {
+		var err error
+		if r.fenced {
+			err = r.store.Seal(context.Background(), resourceName, token)
+			r.rec.now(Event{Who: WhoResource, What: Sealed, Token: req.Token})
+		}
+		return verdictOf(err)
+	}
+	var err error
+	if r.fenced {
+		err = r.store.Write(context.Background(), resourceName, token, req.Value)
+	}
+	ok := err == nil
+	r.rec.now(Event{Who: WhoResource, What: Write, Token: req.Token, OK: &ok})
+	return verdictOf(err)
+}
+
+func verdictOf(err error) answer {
+	var stale *fence.StaleError
+	if errors.As(err, &stale) {
+		return answer{Max: stale.Max.ID}
+	}
+	return answer{OK: err == nil}
+}
+
+func (r *resource) close() {
+	_ = r.ln.Close()
+	r.mu.Lock()
+	r.done = true
+	for conn := range r.conns {
+		_ = conn.Close()
+	}
+	r.mu.Unlock()
+	r.wg.Wait()
+}
+
+// writer is a client of the resource: it seals, and then writes at an even pace for as long as its owner believes in the lock.
+type writer struct {
+	rec   *recorder
+	who   string
+	conn  net.Conn
+	lines *bufio.Scanner
+}
+
+// pace is the pause between two writes. It is short against any session, so that one write is on its way when a link is jammed.
+const pace = 50 * time.Millisecond
+
+// newWriter connects to the resource by way of addr.
+func newWriter(ctx context.Context, rec *recorder, who, addr string) (*writer, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &writer{rec: rec, who: who, conn: conn, lines: bufio.NewScanner(conn)}, nil
+}
+
+func (w *writer) close() { _ = w.conn.Close() }
+
+func (w *writer) call(req request) (answer, error) {
+	b, err := json.Marshal(req)
+	if err != nil {
+		return answer{}, err
+	}
+	if _, err := w.conn.Write(append(b, '\n')); err != nil {
+		return answer{}, err
+	}
+	if !w.lines.Scan() {
+		return answer{}, errors.Join(net.ErrClosed, w.lines.Err())
+	}
+	var a answer
+	return a, json.Unmarshal(w.lines.Bytes(), &a)
+}
+
+// work writes with a token until done is closed. A write that was sent is waited for, however long its answer takes.
+func (w *writer) work(token uint64, done <-chan struct{}) {
+	if _, err := w.call(request{Op: "seal", Token: token}); err != nil {
+		return
+	}
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		w.rec.now(Event{Who: w.who, What: WriteSent, Token: token})
+		a, err := w.call(request{Op: "write", Token: token, Value: w.who})
+		e := Event{Who: w.who, What: WriteAnswered, Token: token}
+		if err == nil {
+			e.OK = &a.OK
+		}
+		w.rec.now(e)
+		if err != nil {
+			return
+		}
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+		}
+	}
+}
