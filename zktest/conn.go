@@ -18,7 +18,8 @@ const (
 	backlogLimit = 64 << 20
 )
 
-// conn is one client's connection. Two goroutines serve it: one reads and executes, one writes.
+// conn is one client's connection. Two goroutines serve it: one reads, executes and writes the answers, one writes what comes from elsewhere: watch events, and
+// answers while more requests are waiting.
 type conn struct {
 	s    *Server
 	nc   net.Conn
@@ -33,10 +34,12 @@ type conn struct {
 
 	mu      sync.Mutex // guards below; taken after s.mu
 	out     []byte
+	spare   []byte // memory for out
+	writing bool   // somebody does, and takes what is queued meanwhile
 	sent    int64
 	closing bool // once all is written
 	ended   bool
-	wake    chan struct{} // there is something to write, or to end
+	wake    chan struct{} // there is something to write
 	drained chan struct{} // all is written
 }
 
@@ -55,6 +58,10 @@ func (s *Server) newConn(nc net.Conn) *conn {
 func (c *conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.endLocked()
+}
+
+func (c *conn) endLocked() {
 	if !c.ended {
 		c.ended = true
 		close(c.gone)
@@ -62,21 +69,37 @@ func (c *conn) end() {
 	}
 }
 
-// send queues a message; last closes the connection after it.
-func (c *conn) send(message []byte, last bool) {
+// queue appends a message, which somebody is to flush; last closes the connection after it.
+func (c *conn) queue(message []byte, last bool) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.out = append(c.out, message...)
 	c.sent++
 	if last {
-		c.closing = true
-		_ = c.nc.SetWriteDeadline(time.Now().Add(greeting)) // it may not read
+		c.closeLocked()
 	}
-	full := len(c.out) > backlogLimit
+	if len(c.out) > backlogLimit {
+		c.endLocked()
+	}
+}
+
+func (c *conn) closeLocked() {
+	c.closing = true
+	_ = c.nc.SetWriteDeadline(time.Now().Add(greeting)) // it may not read
+}
+
+// finish writes what is queued and ends the connection.
+func (c *conn) finish() {
+	c.mu.Lock()
+	c.closeLocked()
 	c.mu.Unlock()
-	if full {
-		c.end()
-		return
-	}
+	c.flush()
+	<-c.gone
+}
+
+// send queues a message and has it written by another goroutine.
+func (c *conn) send(message []byte) {
+	c.queue(message, false)
 	signal(c.wake)
 }
 
@@ -89,36 +112,42 @@ func signal(c chan struct{}) {
 
 // write runs until the connection ends.
 func (c *conn) write() {
-	defer c.end()
-	var spare []byte
 	for {
 		select {
 		case <-c.wake:
+			c.flush()
 		case <-c.gone:
 			return
 		}
-		for {
-			c.mu.Lock()
-			batch, last := c.out, c.closing
-			if len(batch) > 0 { // Else both would be the same memory from then on.
-				c.out, spare = spare[:0], nil
-			}
-			c.mu.Unlock()
-			if len(batch) == 0 {
-				if last {
-					return
-				}
-				break
-			}
-			if _, err := c.nc.Write(batch); err != nil {
-				return
-			}
-			if spare = batch; cap(spare) > backlogPause {
-				spare = nil
-			}
-		}
-		signal(c.drained)
 	}
+}
+
+// flush writes what is queued, and what is queued meanwhile, unless somebody does so already.
+func (c *conn) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing {
+		return
+	}
+	c.writing = true
+	for len(c.out) > 0 && !c.ended {
+		batch := c.out
+		c.out, c.spare = c.spare[:0], nil // two memories, which never become one
+		c.mu.Unlock()
+		_, err := c.nc.Write(batch)
+		c.mu.Lock()
+		if err != nil {
+			c.endLocked()
+		}
+		if cap(batch) <= backlogPause {
+			c.spare = batch
+		}
+	}
+	c.writing = false
+	if c.closing {
+		c.endLocked()
+	}
+	signal(c.drained)
 }
 
 // pause waits while too much is unread by the client.
@@ -147,12 +176,17 @@ func (c *conn) read() {
 		return
 	}
 	if answer, ok := c.s.fourLetter(string(head[:])); ok {
-		c.send([]byte(answer), true)
-		<-c.gone
+		c.queue([]byte(answer), true)
+		c.flush()
 		return
 	}
 	hello, err := readBody(r, head, c.s.cfg.MaxFrame)
-	if err != nil || !c.s.greet(c, hello) {
+	if err != nil {
+		return
+	}
+	welcome := c.s.greet(c, hello)
+	c.flush()
+	if !welcome {
 		return
 	}
 	_ = c.nc.SetReadDeadline(time.Time{})
@@ -163,7 +197,13 @@ func (c *conn) read() {
 			return
 		}
 		if !c.s.serve(c, int32(binary.BigEndian.Uint32(frame)), Op(binary.BigEndian.Uint32(frame[4:])), frame[8:]) {
+			c.finish()
 			return
+		}
+		if r.Buffered() == 0 {
+			c.flush()
+		} else { // the next answer may go with this one
+			signal(c.wake)
 		}
 	}
 }

@@ -31,7 +31,8 @@ func ExampleStart() {
 func ExampleServer_Inject() {
 	server := zktest.Start(zktest.Config{})
 	defer server.Close()
-	conn, _, err := zk.Connect([]string{"127.0.0.1:2181"}, 10*time.Second, zk.WithDialer(server.Dialer()), zk.WithLogInfo(false), zk.WithLogger(quiet{}))
+	anywhere := []string{"10.0.0.1:2181", "10.0.0.2:2181"} // go-zookeeper takes a second to reconnect to a lone server
+	conn, _, err := zk.Connect(anywhere, 10*time.Second, zk.WithDialer(server.Dialer()), zk.WithLogInfo(false), zk.WithLogger(quiet{}))
 	if err != nil {
 		fmt.Println(err)
 		return

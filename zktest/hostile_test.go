@@ -89,8 +89,10 @@ func TestWrongPasswordIsNoSession(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, answer, 4+36)
 		require.Zero(t, binary.BigEndian.Uint64(answer[12:]), "a session was given away")
-		_, _, err = owner.Exists("/")
-		require.NoError(t, err)
+		require.Eventually(t, func() bool { // that has cost the owner its connection, and not more
+			_, _, err := owner.Exists("/")
+			return err == nil
+		}, 10*time.Second, time.Millisecond)
 		require.Len(t, s.Sessions(), 1)
 	})
 }

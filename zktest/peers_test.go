@@ -45,18 +45,19 @@ func (p program) run(t *testing.T, addr string) string {
 	return out.String()
 }
 
-// on plays on zktest, and on a real server with the same configuration: what does not hold there is not to be had from zktest either.
+// on plays on zktest and, where ZKKIT_REQUIRE asks for a local ZooKeeper, on that with the same configuration: what does not hold there is not to be had from
+// zktest either. It takes longer than all other tests together.
 func (p program) on(t *testing.T) {
 	t.Helper()
-	t.Run("zktest", func(t *testing.T) {
-		t.Parallel()
-		require.Equal(t, p.good(), p.run(t, busy(t).Addr()))
-	})
 	t.Run("ZooKeeper", func(t *testing.T) {
+		if !required("local") {
+			t.Skip("the recipes are tried on zktest only: ZKKIT_REQUIRE=local tries them on a ZooKeeper too")
+		}
 		t.Parallel()
 		flags := append(ensemble.DefaultJVMFlags(), "-Dzookeeper.extendedTypesEnabled=true", "-Dzookeeper.forceSync=no", "-Dznode.container.checkIntervalMs=100")
 		require.Equal(t, p.good(), p.run(t, ensemble.Run(t, ensemble.Config{JVMFlags: flags}).Addrs()[0]))
 	})
+	require.Equal(t, p.good(), p.run(t, busy(t).Addr()))
 }
 
 // busy returns a server that soon removes what is due.
@@ -68,6 +69,9 @@ func busy(t *testing.T) *zktest.Server {
 }
 
 func TestCuratorsRecipes(t *testing.T) {
+	if !required("curator") {
+		t.Skip("a JVM that compiles and plays takes longer than all other tests together: ZKKIT_REQUIRE=curator has it do so")
+	}
 	t.Parallel()
 	curator(t).on(t)
 }

@@ -83,7 +83,7 @@ func (s *Server) serve(c *conn, xid int32, op Op, body []byte) bool {
 	case q.end && code == CodeUnimplemented:
 		zxid = -1
 	}
-	c.send(q.out.seal(zxid, code), q.end)
+	c.queue(q.out.seal(zxid, code), q.end)
 	return true
 }
 
@@ -159,7 +159,7 @@ func (s *Server) deliverLocked(events []event) {
 		frame := ev.frame()
 		for c := range ev.to {
 			if allowed(ev.acl, permRead, c.who) {
-				c.send(frame, false)
+				c.send(frame)
 			}
 		}
 	}

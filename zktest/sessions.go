@@ -106,13 +106,13 @@ func (s *Server) greet(c *conn, hello []byte) bool {
 		s.zxid++
 		s.sessions[x.id] = x
 	} else if x = s.takeLocked(id); x == nil || subtle.ConstantTimeCompare(x.password, password) != 1 {
-		c.send(welcome(&session{password: make([]byte, 16)}, readOnly), true)
+		c.queue(welcome(&session{password: make([]byte, 16)}, readOnly), true)
 		return true // it ends when that is written
 	}
 	x.conn, c.session, x.timeout = c, x, timeout
 	s.touchLocked(x)
 	s.armLocked()
-	c.send(welcome(x, readOnly), false)
+	c.queue(welcome(x, readOnly), false)
 	return true
 }
 

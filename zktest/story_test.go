@@ -1,13 +1,17 @@
 package zktest_test
 
 import (
+	"bytes"
+	"fmt"
 	"net"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-zookeeper/zk"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/zkkit/zkkit/zktest"
@@ -258,4 +262,45 @@ func TestStoryOf95Seconds(t *testing.T) {
 		time.Sleep(65 * time.Second)
 		require.Len(t, s.Sessions(), 1)
 	})
+}
+
+// Events and answers share a connection, and are written by two goroutines. What a client receives is whole, and in the order of the server's history.
+func TestAnswersAndEventsDoNotMix(t *testing.T) {
+	s := zktest.RunT(t)
+	a, b := client(t, s, 10*time.Second), client(t, s, 10*time.Second)
+	create(t, a, "/n", 0)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		name := fmt.Sprintf("/mine-%d", i)
+		data := bytes.Repeat([]byte{byte(i)}, 3000*i)
+		_, err := b.Create(name, data, 0, zk.WorldACL(zk.PermAll))
+		require.NoError(t, err)
+		wg.Go(func() {
+			for range 300 {
+				got, _, err := b.Get(name)
+				if !assert.NoError(t, err) || !assert.True(t, bytes.Equal(data, got)) {
+					return
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 300 {
+			if _, err := a.Set("/n", []byte("x"), -1); !assert.NoError(t, err) {
+				return
+			}
+		}
+	})
+	wg.Go(func() {
+		for last := int32(-1); last < 300; {
+			_, stat, changed, err := b.GetW("/n")
+			if !assert.NoError(t, err) || !assert.Greater(t, stat.Version, last) {
+				return
+			}
+			if last = stat.Version; last < 300 {
+				assert.Equal(t, zk.EventNodeDataChanged, (<-changed).Type)
+			}
+		}
+	})
+	wg.Wait()
 }

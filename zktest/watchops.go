@@ -22,7 +22,7 @@ func (q *call) setWatches(op Op) Code {
 	}
 	t := q.s.tree
 	tell := func(typ eventType, path string) {
-		q.c.send(event{typ: typ, path: path}.frame(), false)
+		q.c.queue(event{typ: typ, path: path}.frame(), false)
 	}
 	for _, path := range data {
 		switch n := t.nodes[path]; {
