@@ -122,12 +122,16 @@ func TestSettle(t *testing.T) {
 				_, _ = c.pipes[toServer].Write(all)
 				_ = c.pipes[toServer].Close()
 			}()
+			t.Cleanup(func() { c.doom(false); <-done }) // else a failed test would close the pipe twice
 			forwarded := &c.owner.count.streams[toServer].forwarded
 			select {
 			case <-done:
 				t.Fatal("the peer's socket took it all: nothing is blocked")
 			case <-time.After(aWhile):
 			}
+			first := make([]byte, 1)
+			_, err := io.ReadFull(c.server, first) // the write is under way
+			require.NoError(t, err)
 			require.Zero(t, forwarded.Load(), "not counted before the write returns")
 			c.set(m)
 			for range 100 {
@@ -135,8 +139,8 @@ func TestSettle(t *testing.T) {
 			}
 			settled := forwarded.Load()
 			require.Positive(t, settled, "counted once it is settled")
-			first := make([]byte, settled)
-			_, err := io.ReadFull(c.server, first)
+			first = append(first, make([]byte, settled-1)...)
+			_, err = io.ReadFull(c.server, first[1:])
 			require.NoError(t, err)
 			if m == modeJam {
 				<-time.After(aWhile)

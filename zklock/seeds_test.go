@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,7 +76,7 @@ func play(t *testing.T, seed uint64, heedless bool) (told map[string]int, wrong 
 	ended := false
 	defer func() {
 		if !ended || !heedless && wrong != "" {
-			t.Logf("to repeat it, in about the same way: %s=%d-%d go test -count=20 -run '^%s$' ./zklock", seedsVariable, seed, seed, t.Name())
+			t.Logf("to repeat it, in about the same way: %s=%d-%d go test -count=20 -run '^TestRandomStories$' ./zklock", seedsVariable, seed, seed)
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
@@ -260,17 +261,32 @@ func seeds(t *testing.T, usual uint64) (first, last uint64) {
 // end, everybody gets the lock, and nothing is left.
 func TestRandomStories(t *testing.T) {
 	first, last := seeds(t, 60)
+	var mu sync.Mutex // guards all
 	all := make(map[string]int)
-	for seed := first; seed <= last; seed++ {
-		told, wrong := play(t, seed, false)
-		if wrong != "" {
-			require.Failf(t, "a story went wrong", "seed %d\n%s", seed, wrong)
+	began := time.Now()
+	t.Run("all", func(t *testing.T) {
+		lanes := uint64(runtime.GOMAXPROCS(0))
+		for lane := range lanes {
+			t.Run(fmt.Sprint("lane ", lane), func(t *testing.T) {
+				t.Parallel()
+				for seed := first + lane; seed <= last; seed += lanes {
+					told, wrong := play(t, seed, false)
+					if wrong != "" {
+						require.Failf(t, "a story went wrong", "seed %d\n%s", seed, wrong)
+					}
+					mu.Lock()
+					for what, n := range told {
+						all[what] += n
+					}
+					mu.Unlock()
+				}
+			})
 		}
-		for what, n := range told {
-			all[what] += n
-		}
+	})
+	t.Logf("%d stories in %v: %v", last-first+1, time.Since(began), all)
+	if t.Failed() {
+		return
 	}
-	t.Logf("%d stories: %v", last-first+1, all)
 	if last-first < 50 {
 		return
 	}
