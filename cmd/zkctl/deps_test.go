@@ -22,8 +22,8 @@ import (
 // Each row may import only rows above it, and of third parties only what its package lists, by prefix. A package that is not here may not exist.
 //
 // Test files may import more: their own package, the ones that tests are there to be used by (testTools), of third parties testLibraries, and
-// go-zookeeper where the table allows it, in the tests of zktest, which must not inherit our own misunderstandings of the protocol, and in those of zklock, where
-// its lock and ours must exclude each other.
+// go-zookeeper where the table allows it, in the tests of zktest, which must not inherit our own misunderstandings of the protocol, in those of zklock, where
+// its lock and ours must exclude each other, and in those of zkctl server, for what session never asks of a server.
 var layout = [][]entry{
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/sqlfence"}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
@@ -39,7 +39,7 @@ var layout = [][]entry{
 		// The subjects that fail, and what they fail on.
 		goZooKeeper, "github.com/go-redsync/redsync", redis, "github.com/jackc/pgx", "modernc.org/sqlite", "github.com/alicebob/miniredis",
 	}}},
-	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}}},
+	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}, testUses: []string{goZooKeeper}}},
 }
 
 const (
