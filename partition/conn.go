@@ -60,6 +60,11 @@ func (c *conn) socket(side int) *net.TCPConn {
 // is reset, which is the nearest that a proxy comes to a refused connection.
 func (c *conn) dial() {
 	for {
+		select { // a heal dooms before it lets pass: the server must not hear of who lived through a drop
+		case <-c.doomed:
+			return
+		default:
+		}
 		ph := c.owner.valve.now()
 		if !ph.modes.open() {
 			select {

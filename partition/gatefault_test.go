@@ -171,6 +171,26 @@ func TestGateFaultNewConnections(t *testing.T) {
 	})
 }
 
+// TestDropIsOverForWhoLivedThroughIt checks that the server never hears of connections that were made during a drop, also not for a moment when that heals.
+func TestDropIsOverForWhoLivedThroughIt(t *testing.T) {
+	_, link, s := newLink(t)
+	connections := func(want int) {
+		require.Eventually(t, func() bool {
+			n, _ := link.Connections()
+			return n == want
+		}, patience, time.Millisecond)
+	}
+	for range 20 {
+		cut := link.MustCut(t, Drop, Both)
+		c := watch(t, dialRaw(t, link.Addr()))
+		connections(1)
+		cut.MustHeal(t)
+		require.NoError(t, c.ends())
+		connections(0)
+	}
+	s.acceptsNothing()
+}
+
 // TestGateFaultMany cuts and heals a hundred connections at once.
 func TestGateFaultMany(t *testing.T) {
 	gateFaults(t, func(t *testing.T, kind Kind, d Direction) {
