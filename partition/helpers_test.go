@@ -116,6 +116,15 @@ func (p *peer) ends() error {
 	return p.err
 }
 
+func (p *peer) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // A server accepts connections and keeps them for the test to take.
 type server struct {
 	t     *testing.T
