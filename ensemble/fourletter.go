@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -60,6 +61,7 @@ func exchange(ctx context.Context, addr, word string) (answer string, err error)
 var (
 	modeLine    = regexp.MustCompile(`(?m)^Mode: (\S+)`)
 	versionLine = regexp.MustCompile(`(?m)^Zookeeper version: (\d+(?:\.\d+)*)`)
+	zxidLine    = regexp.MustCompile(`(?m)^Zxid: (0x[0-9a-f]+)`)
 )
 
 // modeOf returns the mode in an answer to srvr, empty when the server answers but does not serve.
@@ -67,6 +69,12 @@ func modeOf(srvr string) string { return submatch(modeLine, srvr) }
 
 // versionOf returns the version in an answer to srvr: its leading numbers, without the build that follows.
 func versionOf(srvr string) string { return submatch(versionLine, srvr) }
+
+// zxidOf returns the number of the last transaction in an answer to srvr, 0 if there is none.
+func zxidOf(srvr string) uint64 {
+	zxid, _ := strconv.ParseUint(submatch(zxidLine, srvr), 0, 64)
+	return zxid
+}
 
 func submatch(re *regexp.Regexp, s string) string {
 	if m := re.FindStringSubmatch(s); m != nil {

@@ -27,13 +27,14 @@ const helperEnv = "ENSEMBLE_TEST_HELPER"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(helperEnv) {
-	case "server":
-		e, err := Start(context.Background(), Config{})
+	case "server", "servers":
+		n := map[string]int{"server": 1, "servers": 3}[os.Getenv(helperEnv)]
+		e, err := Start(context.Background(), Config{Servers: n})
 		if err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}
-		fmt.Println(e.PID(), e.dir)
+		fmt.Println(e.servers[0].PID(), e.dir)
 		select {}
 	case "watchdog":
 		playWatchdog()
@@ -123,13 +124,10 @@ func openSession(t *testing.T, addr string, timeout time.Duration) time.Duration
 // zxid returns the number of the server's last transaction.
 func zxid(t *testing.T, e *Ensemble) uint64 {
 	t.Helper()
-	srvr, err := FourLetter(within(t, patience), e.addr(), "srvr")
+	srvr, err := e.servers[0].ask(within(t, patience), "srvr")
 	require.NoError(t, err)
-	_, rest, found := strings.Cut(srvr, "Zxid: ")
-	require.True(t, found, srvr)
-	n, err := strconv.ParseUint(firstLine(rest), 0, 64)
-	require.NoError(t, err)
-	return n
+	require.Contains(t, srvr, "Zxid: ")
+	return zxidOf(srvr)
 }
 
 // fakeJava returns an installation whose java is a shell script.

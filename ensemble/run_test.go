@@ -54,7 +54,7 @@ func TestRunStopsWhenTheTestEnds(t *testing.T) {
 	e := Run(&r, Config{})
 	require.Empty(t, r.failed)
 	require.Len(t, r.cleanups, 1)
-	pid := e.PID()
+	pid := e.servers[0].PID()
 	require.True(t, isAlive(pid))
 	r.cleanups[0]()
 	require.False(t, isAlive(pid))
