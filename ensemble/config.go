@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/zkkit/zkkit/partition"
 )
 
 // A Config says how a ZooKeeper is started. The zero Config is one server with a tick of 200 ms, its data in a temporary directory.
@@ -33,6 +35,15 @@ type Config struct {
 	// A follower that is cut off from its leader answers its clients' pings and reads for up to that long, while the leader lets the sessions of those clients
 	// expire; a leader that is cut off from its followers does the same. A stock server waits for 10 s. With less than about a second, a busy machine holds elections.
 	SyncLimit time.Duration
+
+	// Network, if not nil, gets a link for each way from one server to another, named zk1-zk2 for what server 1 dials server 2 through, and so on: [Ensemble.Links]
+	// finds them. Stop removes them again; whoever made the network closes it afterwards. Two ensembles on one network get in each other's way. A single server has no use for it.
+	//
+	// The links carry what a follower and its leader say to each other once they are that. To cut them cuts a follower off from its leader, and to slow them slows its writes.
+	// They do not carry elections, as servers tell each other where they listen and dial that. So a follower that is cut off keeps hearing who leads, and a leader
+	// cannot be isolated this way: its followers would drop it, vote for it again because they hear that it leads, and elect nobody for as long as the cut lasts.
+	// It needs all of 127.0.0.0/8 on the loopback interface, as Linux has it, and Java 9 or later; without the addresses Start fails with ErrNoLinks.
+	Network *partition.Network
 
 	// DataDir holds the configuration and the data, one directory for each server. It is made if it is not there, and kept by Stop, so that a
 	// later Start goes on with the same data, and with as many servers. No two ensembles may use it at once. Empty means a temporary directory, removed by Stop.

@@ -19,6 +19,7 @@ package ensemble
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -34,6 +35,7 @@ type Ensemble struct {
 	dir     string // Holds one directory for each server.
 	ownsDir bool
 	servers []*Server
+	links   *links // Nil without Config.Network.
 
 	stopping chan struct{} // Closed when Stop begins, and ends what is under way.
 
@@ -59,16 +61,16 @@ func (e *Ensemble) ConnectString() string { return strings.Join(e.Addrs(), ",") 
 // Version returns what the first server said its version is when it was last started, such as "3.8.0". All are of the same installation.
 func (e *Ensemble) Version() string { return e.servers[0].lastVersion() }
 
-// Stop ends all servers at the same time (SIGTERM, and SIGKILL after 3 s), waits until their processes are gone and removes the data, unless that is in a
-// Config.DataDir. A Restart under way fails with ErrStopped. A server that has ended before is no error. The error is about the data: what could not
-// be removed is left behind. Stop may be called again, and then returns the same.
+// Stop ends all servers at the same time (SIGTERM, and SIGKILL after 3 s), waits until their processes are gone and removes the links between them, and the data unless that is in a
+// Config.DataDir. A Restart under way fails with ErrStopped. A server that has ended before is no error. The error is about what could not be removed, and is left behind. Stop may be called again, and then returns the same.
 func (e *Ensemble) Stop() error {
 	e.stop.Do(func() {
 		close(e.stopping)
 		e.each((*Server).end)
+		e.stopErr = e.unlink()
 		if e.ownsDir {
 			if err := os.RemoveAll(e.dir); err != nil {
-				e.stopErr = fmt.Errorf("ensemble: data directory: %w", err)
+				e.stopErr = errors.Join(e.stopErr, fmt.Errorf("ensemble: data directory: %w", err))
 			}
 		}
 		e.cfg.Logger.Info("ZooKeeper stopped", "addrs", e.ConnectString())

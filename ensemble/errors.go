@@ -28,6 +28,9 @@ var (
 	// ErrNotWhitelisted means that a server does not answer this four-letter word, because its 4lw.commands.whitelist lacks it.
 	ErrNotWhitelisted = errors.New("ensemble: four-letter word not whitelisted")
 
+	// ErrNoLinks means that this system lacks the addresses that links between servers need.
+	ErrNoLinks = errors.New("ensemble: no links between servers here")
+
 	errPortTaken = errors.New("the port was taken")
 )
 

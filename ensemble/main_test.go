@@ -107,11 +107,7 @@ func openSession(t *testing.T, addr string, timeout time.Duration) time.Duration
 	defer c.Close()
 	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
 
-	frame := make([]byte, 4+45)
-	binary.BigEndian.PutUint32(frame, 45)                                  // Length.
-	binary.BigEndian.PutUint32(frame[16:], uint32(timeout.Milliseconds())) // After version and last zxid, both 0; a session id of 0 follows.
-	binary.BigEndian.PutUint32(frame[28:], 16)                             // Length of the password, all 0.
-	_, err = c.Write(frame)
+	_, err = c.Write(handshake(timeout))
 	require.NoError(t, err)
 
 	answer := make([]byte, 4+4+4+8)
@@ -119,6 +115,15 @@ func openSession(t *testing.T, addr string, timeout time.Duration) time.Duration
 	require.NoError(t, err)
 	require.NotZero(t, binary.BigEndian.Uint64(answer[12:]), "no session id")
 	return time.Duration(binary.BigEndian.Uint32(answer[8:])) * time.Millisecond
+}
+
+// handshake returns what a client says first.
+func handshake(timeout time.Duration) []byte {
+	frame := make([]byte, 4+45)
+	binary.BigEndian.PutUint32(frame, 45)                                  // Length.
+	binary.BigEndian.PutUint32(frame[16:], uint32(timeout.Milliseconds())) // After version and last zxid, both 0; a session id of 0 follows.
+	binary.BigEndian.PutUint32(frame[28:], 16)                             // Length of the password, all 0.
+	return frame
 }
 
 // zxid returns the number of the server's last transaction.

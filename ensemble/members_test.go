@@ -38,13 +38,13 @@ func awaitLeader(t *testing.T, e *Ensemble, not ...*Server) *Server {
 	return leader
 }
 
-// awaitMode waits until the server is in that mode.
-func awaitMode(t *testing.T, s *Server, want string) {
+// awaitFollower waits until the server follows.
+func awaitFollower(t *testing.T, s *Server) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		mode, err := s.Mode(t.Context())
-		return err == nil && mode == want
-	}, patience, 10*time.Millisecond, "server %d does not become a %s", s.number, want)
+		return err == nil && mode == "follower"
+	}, patience, 10*time.Millisecond, "server %d does not follow", s.number)
 }
 
 // connect opens a session with these servers only.
@@ -137,13 +137,13 @@ func TestLeaderKilledAndPaused(t *testing.T) {
 	require.NoError(t, first.Kill())
 	second := awaitLeader(t, e, first)
 	require.NoError(t, first.Restart(within(t, patience)))
-	awaitMode(t, first, "follower")
+	awaitFollower(t, first)
 
 	require.NoError(t, second.Pause())
 	third := awaitLeader(t, e, second)
 	require.NotSame(t, second, third)
 	require.NoError(t, second.Resume())
-	awaitMode(t, second, "follower")
+	awaitFollower(t, second)
 	require.Same(t, third, awaitLeader(t, e))
 }
 
@@ -162,7 +162,7 @@ func TestStopOneAndRestart(t *testing.T) {
 
 	require.NoError(t, s.Restart(within(t, patience)))
 	require.Equal(t, addr, s.Addr())
-	awaitMode(t, s, "follower")
+	awaitFollower(t, s)
 }
 
 // Without a quorum nobody leads and no server can be brought back alone; several can, and then all that was written is there.

@@ -51,7 +51,7 @@ admin.enableServer=false
 	require.Equal(t, common, one.zooCfg())
 
 	one.ports.quorum, one.ports.election = 2888, 3888
-	e.servers = append(e.servers, &Server{number: 2, host: loopback, ports: ports{client: 2182, quorum: 2889, election: 3889}})
+	e.servers = append(e.servers, &Server{ensemble: e, number: 2, host: loopback, ports: ports{client: 2182, quorum: 2889, election: 3889}})
 	require.Equal(t, common+`initLimit=50
 syncLimit=10
 server.1=127.0.0.1:2888:3888

@@ -23,7 +23,7 @@ func (s *Server) boot(ctx context.Context) error {
 		return fmt.Errorf("ensemble: data directory: %w", err)
 	}
 	since := s.log.total()
-	p, err := startProcess(javaCommand(e.inst, e.cfg, s.home), s.log)
+	p, err := startProcess(s.javaCommand(), s.log)
 	if err != nil {
 		return fmt.Errorf("ensemble: cannot start %s: %w", e.inst.Java, err)
 	}

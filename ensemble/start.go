@@ -16,7 +16,8 @@ const portAttempts = 5
 //
 // It returns an Ensemble that the caller stops. ctx bounds the start only: what ends it later does not end the servers.
 // On failure no process is left and no directory that Start made. The error is ErrConfig for a Config that cannot be, ErrNotInstalled when
-// there is no ZooKeeper or no Java, an [*ExitError] with the last lines of the server's log when one died before it served, or ctx's cause.
+// there is no ZooKeeper or no Java, an [*ExitError] with the last lines of the server's log when one died before it served, ErrNoLinks
+// for a Config.Network on a system that lacks the addresses, an error of package partition if its names are taken, or ctx's cause.
 func Start(ctx context.Context, cfg Config) (*Ensemble, error) { return start(ctx, cfg, freePorts) }
 
 // start is Start with a source of ports, so that a test can lose the race for one.
@@ -53,11 +54,18 @@ func start(ctx context.Context, cfg Config, pick func(n int) ([]int, error)) (_ 
 	for n := range cfg.Servers {
 		e.servers = append(e.servers, newServer(e, n+1))
 	}
+	if cfg.Network != nil && cfg.Servers > 1 {
+		e.links = &links{shown: cfg.Network}
+	}
 	for attempt := 1; ; attempt++ {
 		if err = e.takePorts(pick); err != nil {
 			return nil, fmt.Errorf("ensemble: no free port: %w", err)
 		}
-		err = e.boot(ctx)
+		if err = e.link(ctx); err == nil {
+			if err = e.boot(ctx); err != nil {
+				err = errors.Join(err, e.unlink()) //nolint:contextcheck // What is undone is undone also when ctx has ended.
+			}
+		}
 		if err == nil {
 			return e, nil
 		}

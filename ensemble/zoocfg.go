@@ -48,7 +48,7 @@ func (s *Server) zooCfg() string {
 		set("initLimit", c.ticks(c.InitLimit))
 		set("syncLimit", c.ticks(c.SyncLimit))
 		for _, peer := range peers {
-			set(fmt.Sprintf("server.%d", peer.number), fmt.Sprintf("%s:%d:%d", peer.host, peer.ports.quorum, peer.ports.election))
+			set(fmt.Sprintf("server.%d", peer.number), fmt.Sprintf("%s:%d:%d", peer.peerHost(), peer.ports.quorum, peer.ports.election))
 		}
 	}
 	return b.String()
@@ -80,12 +80,16 @@ func (s *Server) writeHome() error {
 	if err := os.MkdirAll(s.dataDir(), 0o700); err != nil {
 		return err
 	}
-	for name, text := range map[string]string{
+	files := map[string]string{
 		"zoo.cfg":          s.zooCfg(),
 		"log4j.properties": log4jConfig,
 		"logback.xml":      logbackConfig,
 		"data/myid":        strconv.Itoa(s.number), // A single server does not read it.
-	} {
+	}
+	if s.ensemble.links != nil {
+		files["hosts"] = s.hosts()
+	}
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(s.home, filepath.FromSlash(name)), []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -111,9 +115,13 @@ func checkMembers(dir string, servers int) error {
 // that was cut off for some seconds sit alone for as long again.
 const maxNotification = "-Dzookeeper.fastleader.maxNotificationInterval=1000"
 
-// javaCommand returns the command that runs the server in home, where it also leaves what it dumps when it crashes.
-func javaCommand(inst Installation, c Config, home string) *exec.Cmd {
-	args := append([]string{maxNotification}, c.JVMFlags...) // The last one of a name counts.
+// javaCommand returns the command that runs the server in its directory, where it also leaves what it dumps when it crashes.
+func (s *Server) javaCommand() *exec.Cmd {
+	inst, home := s.ensemble.inst, s.home
+	args := append([]string{maxNotification}, s.ensemble.cfg.JVMFlags...) // The last one of a name counts.
+	if s.ensemble.links != nil {
+		args = append(args, "-Djdk.net.hosts.file="+s.hostsFile())
+	}
 	args = append(args,
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
