@@ -38,6 +38,7 @@ both. It shows what everybody saw as it happens, and then a picture, the story i
 		Annotations: map[string]string{notes: exitCodes + "\n\n" + environment},
 		Example: `  zkctl partition --for 3s
   zkctl partition --for session+1s --session 5s --kind refuse
+  zkctl partition --cut follower --ensemble 3          the holder still talks to a server that nobody talks to
   zkctl partition --recipe go-zookeeper                the control, which must come out violated
   zkctl partition --servers zk1:2181,zk2:2181 --lock-path /drill/orders
   zkctl partition --json --report out | jq .figures.margin_ms
@@ -57,11 +58,14 @@ both. It shows what everybody saw as it happens, and then a picture, the story i
 	newFlag(cmd, &o.run.Kind, "kind", "KIND", scenario.KindDrop, "what the cut does\n"+kindsHelp(), oneOf(kinds()...))
 	newFlag(cmd, &o.run.Direction, "direction", "WHICH", scenario.DirectionBoth,
 		strings.Join(stringsOf(directions()), ", ")+", as seen from the holder", oneOf(directions()...))
+	newFlag(cmd, &o.run.Where, "cut", "WHERE", scenario.WhereHolder, "who is cut off from whom\n"+wheresHelp(), oneOf(scenario.Wheres()...))
 	newFlag(cmd, &o.run.Recipe, "recipe", "RECIPE", scenario.RecipeZklock,
 		"the lock that is tried\nzklock:       this module's, with a resource that checks tokens\n"+
-			"go-zookeeper: that library's own, with one that does not: the control", oneOf(scenario.RecipeZklock, scenario.RecipeStock))
+			"zklock-pings: the same, believing in answers to pings: a control where servers are cut off\n"+
+			"go-zookeeper: that library's own, with a resource that checks nothing: the control", oneOf(scenario.Recipes()...))
 	newFlag(cmd, &o.run.Clients, "clients", "N", 2, "how many want the lock, the holder included", aCount(2))
 	engineFlags(cmd, &o.run.Engine)
+	newFlag(cmd, &o.run.Engine.Ensemble, "ensemble", "N", 0, "how many servers are started here, 1 to 5 (default 1; with --cut what that needs)", aCount(1))
 	newFlag(cmd, &o.run.Engine.Tick, "tick", "DURATION", 0, "tickTime of a server started here (default a tenth of the session)", wholeMillis)
 	newFlag(cmd, &o.run.LockPath, "lock-path", "PATH", "", "the lock's directory in ZooKeeper (default a new one)", aLockPath)
 	newFlag(cmd, &o.run.Seed, "seed", "N", 0, "of the moment between two renewals at which the cut comes (default random)", aSeed)
@@ -199,6 +203,14 @@ func directions() []scenario.Direction {
 
 // aboutNone is the control in one line.
 const aboutNone = "nothing is cut, and so nothing may happen: the control"
+
+func wheresHelp() string {
+	var lines []string
+	for _, w := range scenario.Wheres() {
+		lines = append(lines, fmt.Sprintf("%-9s %s", string(w)+":", w.About()))
+	}
+	return strings.Join(lines, "\n")
+}
 
 func kindsHelp() string {
 	var b strings.Builder

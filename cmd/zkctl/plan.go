@@ -21,8 +21,8 @@ func planText(e scenario.Evidence, inconclusive string, style scenario.Style) st
 	if p.Kind == scenario.KindNone {
 		t.row("fault", fmt.Sprintf("none, for %v: %s", p.For, aboutNone))
 	} else {
-		t.row("fault", fmt.Sprintf("holder <-> ZooKeeper: %s, %s, for %v; holder <-> resource: jam", p.Kind, p.Direction, p.For))
-		t.row("expected", fmt.Sprintf("the server deletes the holder's node at %v after the cut", e.Predicted))
+		t.row("fault", fmt.Sprintf("%s: %s, %s, for %v; holder <-> resource: jam", p.Between(), p.Kind, p.Direction, p.For))
+		t.row("expected", fmt.Sprintf("the server deletes the holder's node at %v after the cut", e.Predicted)+p.Meanwhile())
 		t.row("seed", fmt.Sprintf("%d: --seed cuts again at this moment between two renewals", p.Seed))
 	}
 	if inconclusive == "" {

@@ -140,8 +140,8 @@ func checkSessionExpired(e Evidence, f *facts) Check {
 		c.Got = "it is not known how long the cut lasted"
 		return c
 	}
-	enough, why := Conclusive(time.Duration(length*1e6), p.SessionNegotiated.Duration(), p.Tick.Duration(), p.Kind, p.Direction)
-	earliest := Ms(Predict(p.Kind, p.Direction, p.SessionNegotiated.Duration(), p.Tick.Duration()).Earliest.Duration())
+	enough, why := Conclusive(time.Duration(length*1e6), p)
+	earliest := Ms(Predict(p).Earliest.Duration())
 	h := f.holder()
 	switch {
 	case !enough:

@@ -35,7 +35,13 @@ type Parameters struct {
 	// Kind and Direction of the fault between the holder and ZooKeeper.
 	Kind      Kind      `json:"kind"`
 	Direction Direction `json:"direction,omitempty"`
-	// Recipe is the lock that was tried, [RecipeZklock] or [RecipeStock].
+	// Servers is how many servers there are, 0 if it is not known.
+	Servers int `json:"servers,omitempty"`
+	// Where is between whom the cut is, "" for [WhereHolder].
+	Where Where `json:"where,omitempty"`
+	// SyncLimit is how long servers go on with each other without hearing anything, observed where the cut is among servers.
+	SyncLimit Millis `json:"sync_limit_ms,omitzero"`
+	// Recipe is the lock that was tried: [RecipeZklock], [RecipePings] or [RecipeStock].
 	Recipe string `json:"recipe"`
 	// Clients is how many clients wanted the lock, the holder included.
 	Clients int `json:"clients"`
@@ -54,8 +60,12 @@ type Parameters struct {
 // The recipes.
 const (
 	RecipeZklock = "zklock"       // this module's lock
+	RecipePings  = "zklock-pings" // the same in its weaker mode, which takes the answer to a ping for a proof
 	RecipeStock  = "go-zookeeper" // go-zookeeper's own lock, believed until the library says Expired: the control
 )
+
+// Recipes returns all recipes.
+func Recipes() []string { return []string{RecipeZklock, RecipePings, RecipeStock} }
 
 // A Kind is a kind of fault.
 type Kind string

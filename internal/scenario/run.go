@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type PartitionConfig struct {
 	Session   time.Duration // session timeout to ask for; 2 s
 	Kind      Kind          // of the fault between the holder and ZooKeeper; KindDrop
 	Direction Direction     // DirectionBoth
+	Where     Where         // WhereHolder
 	Recipe    string        // RecipeZklock
 	Clients   int           // that want the lock, the holder included; 2
 	LockPath  string        // a path of its own for each run
@@ -38,6 +40,7 @@ func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
 	c.Session = cmp.Or(c.Session, 2*time.Second)
 	c.Kind = cmp.Or(c.Kind, KindDrop)
 	c.Direction = cmp.Or(c.Direction, DirectionBoth)
+	c.Where = cmp.Or(c.Where, WhereHolder)
 	c.Recipe = cmp.Or(c.Recipe, RecipeZklock)
 	c.Clients = cmp.Or(c.Clients, 2)
 	if c.Seed == 0 {
@@ -53,8 +56,10 @@ func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
 		return c, usage("--clients %d: at least 2, a holder and one that waits", c.Clients)
 	case c.Clients > 100:
 		return c, usage("--clients %d: at most 100", c.Clients)
-	case c.Recipe != RecipeZklock && c.Recipe != RecipeStock:
-		return c, usage("unknown recipe %q: %s or %s", c.Recipe, RecipeZklock, RecipeStock)
+	case !slices.Contains(Recipes(), c.Recipe):
+		return c, usage("unknown recipe %q: one of %s", c.Recipe, strings.Join(Recipes(), ", "))
+	case c.Where.About() == "":
+		return c, usage("unknown place of a cut %q: one of %v", c.Where, Wheres())
 	case !strings.HasPrefix(c.LockPath, "/") || c.LockPath == "/" || strings.HasSuffix(c.LockPath, "/") || strings.Contains(c.LockPath, "//"):
 		return c, usage("--lock-path %q: want an absolute path such as /locks/orders", c.LockPath)
 	case c.Timeout < 0:
@@ -73,9 +78,7 @@ func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
 			return c, usage("--kind %s works in both directions only: leave --direction out", kind)
 		}
 	}
-	var err error
-	c.Engine, err = c.Engine.resolve(c.Session)
-	return c, err
+	return c.resolve()
 }
 
 // RunPartition holds a lock, cuts its holder off, heals, and returns what everybody saw. It judges nothing.
@@ -119,7 +122,8 @@ type partitionRun struct {
 
 	negotiated time.Duration
 	length     time.Duration
-	zk         []*partition.Link // holder to ZooKeeper
+	cut        []*partition.Link // what the fault is injected into
+	near, far  []string          // the servers of the holder, and those of everybody else
 	res        *partition.Link   // holder to the resource
 }
 
@@ -127,12 +131,13 @@ func (r *partitionRun) evidence() Evidence {
 	c := r.cfg
 	e := Evidence{Scenario: PartitionScenario, Parameters: Parameters{
 		SessionRequested: Millis(c.Session), SessionNegotiated: Millis(r.negotiated), For: Millis(r.length), Kind: c.Kind, Direction: c.Direction,
-		Recipe: c.Recipe, Clients: c.Clients, LockPath: c.LockPath, Fenced: c.Recipe == RecipeZklock, Seed: c.Seed,
+		Where: c.Where, Recipe: c.Recipe, Clients: c.Clients, LockPath: c.LockPath, Fenced: c.Recipe != RecipeStock, Seed: c.Seed,
 		StalePlanned: c.Kind != KindNone, RejoinPlanned: c.Kind != KindNone,
 	}}
 	if r.server != nil {
-		e.Engine, e.Parameters.Tick = r.server.engine, Millis(r.server.tick)
-		e.Predicted = Predict(c.Kind, c.Direction, r.negotiated, r.server.tick)
+		e.Engine, e.Parameters.Tick, e.Parameters.SyncLimit = r.server.engine, Millis(r.server.tick), Millis(r.server.syncLimit)
+		e.Parameters.Servers = len(r.server.addrs)
+		e.Predicted = Predict(e.Parameters)
 	}
 	return e
 }

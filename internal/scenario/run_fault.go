@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/zkkit/zkkit/partition"
@@ -27,7 +26,7 @@ func (r *partitionRun) fault(ctx context.Context) error {
 		return err
 	}
 	var cuts []*partition.Cut
-	for _, l := range r.zk {
+	for _, l := range r.cut {
 		cut, err := l.Cut(ctx, kind, direction)
 		if err != nil {
 			return err // close heals
@@ -36,7 +35,7 @@ func (r *partitionRun) fault(ctx context.Context) error {
 	}
 	started := cuts[len(cuts)-1].Started()
 	r.rec.start(started)
-	r.rec.add(started, Event{Who: WhoHarness, What: Cut, Detail: fmt.Sprintf("holder <-> ZooKeeper: %s, %s; holder <-> resource: jam", kind, direction)})
+	r.rec.add(started, Event{Who: WhoHarness, What: Cut, Detail: r.faultText(kind, direction)})
 	waited := sleep(ctx, r.length)
 	r.heal(context.WithoutCancel(ctx), cuts, jam)
 	return waited
@@ -54,11 +53,17 @@ func (r *partitionRun) heal(ctx context.Context, cuts []*partition.Cut, jam *par
 	}
 	last := cuts[len(cuts)-1]
 	var took time.Duration
+	figures, counted := make(map[string]float64), true
 	for _, c := range cuts {
 		took += c.HealTook()
-		if t, ok := c.Traffic(); ok {
-			r.rec.add(last.Healed(), Event{Who: WhoProxy, What: Traffic, Figures: trafficFigures(t)})
+		t, ok := c.Traffic()
+		counted = counted && ok
+		for name, n := range trafficFigures(t) {
+			figures[name] += n
 		}
+	}
+	if counted {
+		r.rec.add(last.Healed(), Event{Who: WhoProxy, What: Traffic, Figures: figures})
 	}
 	r.rec.add(last.Healed(), Event{Who: WhoHarness, What: Heal, Figures: map[string]float64{HealMs: Ms(took)}})
 	if err := jam.Heal(ctx); err != nil {

@@ -19,13 +19,23 @@ const patience = 6 * time.Second
 func (r *partitionRun) prepare(ctx context.Context) error {
 	c := r.cfg
 	var err error
-	if r.server, err = c.Engine.start(ctx, c.Session); err != nil {
+	if r.network, err = partition.New(ctx, partition.Config{}); err != nil {
+		return environment(err)
+	}
+	quorum := r.network
+	if !c.Where.amongServers() {
+		quorum = nil // servers that nobody cuts off need no links between them
+	}
+	if r.server, err = c.Engine.start(ctx, c.Session, quorum); err != nil {
 		return err
 	}
 	within, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
 	defer cancel()
+	if err := r.lay(within); err != nil {
+		return environment(err)
+	}
 	// The observer asks for the same session as the clients, so what it gets is what they get.
-	client, err := session.Open(within, session.Config{Servers: r.server.addrs, Timeout: c.Session})
+	client, err := session.Open(within, session.Config{Servers: r.far, Timeout: c.Session})
 	if err != nil {
 		return r.unreachable(ctx, err)
 	}
@@ -39,22 +49,8 @@ func (r *partitionRun) prepare(ctx context.Context) error {
 	if r.made, err = r.observer.missing(within, c.LockPath); err != nil {
 		return r.unreachable(ctx, err)
 	}
-	if r.resource, err = newResource(r.rec, c.Recipe == RecipeZklock); err != nil {
+	if r.resource, err = newResource(r.rec, c.Recipe != RecipeStock); err != nil {
 		return err
-	}
-	if r.network, err = partition.New(ctx, partition.Config{}); err != nil {
-		return environment(err)
-	}
-	for i, addr := range r.server.addrs {
-		name := "holder-zk"
-		if i > 0 {
-			name = fmt.Sprintf("holder-zk-%d", i+1)
-		}
-		link, err := r.network.Link(ctx, name, addr)
-		if err != nil {
-			return environment(err)
-		}
-		r.zk = append(r.zk, link)
 	}
 	if r.res, err = r.network.Link(ctx, "holder-resource", r.resource.addr()); err != nil {
 		return environment(err)
@@ -71,14 +67,10 @@ func (r *partitionRun) unreachable(ctx context.Context, err error) error {
 
 // connect opens the clients: the holder by way of the links, the others directly.
 func (r *partitionRun) connect(ctx context.Context) error {
-	links := make([]string, len(r.zk))
-	for i, l := range r.zk {
-		links[i] = l.Addr()
-	}
 	for i := range r.cfg.Clients {
-		who, servers, resource := WhoHolder, links, r.res.Addr()
+		who, servers, resource := WhoHolder, r.near, r.res.Addr()
 		if i > 0 {
-			who, servers, resource = WhoWaiter, r.server.addrs, r.resource.addr()
+			who, servers, resource = WhoWaiter, r.far, r.resource.addr()
 		}
 		if i > 1 {
 			who = fmt.Sprintf("%s-%d", WhoWaiter, i)
@@ -87,11 +79,15 @@ func (r *partitionRun) connect(ctx context.Context) error {
 		if err != nil {
 			return environment(err)
 		}
+		renewal := session.RenewByWrites
+		if r.cfg.Recipe == RecipePings {
+			renewal = session.RenewByPings
+		}
 		var c client
 		if r.cfg.Recipe == RecipeStock {
 			c, err = newStock(ctx, r.rec, who, servers, r.cfg.Session, r.cfg.LockPath)
 		} else {
-			c, err = newOurs(ctx, r.rec, who, servers, r.cfg.Session, r.cfg.LockPath)
+			c, err = newOurs(ctx, r.rec, who, servers, r.cfg.Session, r.cfg.LockPath, renewal)
 		}
 		if err != nil {
 			w.close()

@@ -67,10 +67,15 @@ func tellCut(e Evidence, f *facts) []string {
 		fault += ", " + string(p.Direction)
 	}
 	var said []string
+	link := "The link between the holder and ZooKeeper was cut"
+	if p.Where.amongServers() {
+		link = fmt.Sprintf("The holder went on talking to its server, and %s of %d servers, that one among them, could not talk to the others",
+			number(float64(p.Where.spared(p.Servers))), p.Servers)
+	}
 	if length, ok := f.cutLength(); ok {
-		said = append(said, fmt.Sprintf("The link between the holder and ZooKeeper was cut for %s (%s).", span(length), fault))
+		said = append(said, fmt.Sprintf("%s for %s (%s).", link, span(length), fault))
 	} else {
-		said = append(said, fmt.Sprintf("The link between the holder and ZooKeeper was cut (%s); it is not known until when.", fault))
+		said = append(said, fmt.Sprintf("%s (%s); it is not known until when.", link, fault))
 	}
 	if c := checkIsolated(e, f); c.OK || len(f.traffic) > 0 {
 		said = append(said, sentence(c.Got)+".")
