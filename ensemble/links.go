@@ -56,7 +56,7 @@ func (e *Ensemble) link(ctx context.Context) (err error) {
 	if e.links.hidden, err = partition.New(ctx, partition.Config{Logger: e.cfg.Logger}); err != nil {
 		return err
 	}
-	defer func() { //nolint:contextcheck // What is undone is undone also when ctx has ended.
+	defer func() { // also when ctx has ended
 		if err != nil {
 			err = errors.Join(err, e.unlink())
 		}
