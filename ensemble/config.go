@@ -45,6 +45,11 @@ type Config struct {
 	// It needs all of 127.0.0.0/8 on the loopback interface, as Linux has it, and Java 9 or later; without the addresses Start fails with ErrNoLinks.
 	Network *partition.Network
 
+	// Namespaces gives each server a network namespace of its own, so that the network between them can be cut as a cable is: [Ensemble.Isolate], [Ensemble.Cut]. A leader can be
+	// isolated from its followers while its clients reach it, and a SYN is lost rather than refused. This process reaches all servers; [Ensemble.Client] makes namespaces for
+	// clients. It needs Linux, root and the command ip: [CanNamespaces] tells. Nothing of it can be seen outside but one interface, and nothing outlives this process. Not together with Network.
+	Namespaces bool
+
 	// DataDir holds the configuration and the data, one directory for each server. It is made if it is not there, and kept by Stop, so that a
 	// later Start goes on with the same data, and with as many servers. No two ensembles may use it at once. Empty means a temporary directory, removed by Stop.
 	DataDir string
@@ -108,6 +113,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: a shortest session of %v: want at least 1ms", ErrConfig, c.MinSession)
 	case c.MaxSession < c.MinSession:
 		return c, fmt.Errorf("%w: the longest session, %v, is below the shortest, %v", ErrConfig, c.MaxSession, c.MinSession)
+	case c.Namespaces && c.Network != nil:
+		return c, fmt.Errorf("%w: Namespaces and Network: want one of them, as only the first can isolate a leader", ErrConfig)
 	case c.InitLimit < time.Millisecond || c.SyncLimit < time.Millisecond:
 		return c, fmt.Errorf("%w: an initLimit of %v and a syncLimit of %v: want at least 1ms each", ErrConfig, c.InitLimit, c.SyncLimit)
 	case c.Installation != nil && (c.Installation.Java == "" || len(c.Installation.Classpath) == 0):

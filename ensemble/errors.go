@@ -31,6 +31,9 @@ var (
 	// ErrNoLinks means that this system lacks the addresses that links between servers need.
 	ErrNoLinks = errors.New("ensemble: no links between servers here")
 
+	// ErrNoNamespaces means that this machine does not let us make network namespaces. The error itself is a [*NoNamespacesError].
+	ErrNoNamespaces = errors.New("ensemble: no network namespaces here")
+
 	errPortTaken = errors.New("the port was taken")
 )
 
@@ -48,6 +51,28 @@ func (e *NotInstalledError) Error() string { return fmt.Sprintf("no %s found: %s
 
 // Is reports whether target is [ErrNotInstalled].
 func (e *NotInstalledError) Is(target error) bool { return target == ErrNotInstalled }
+
+// A NoNamespacesError says what is missing for Config.Namespaces and how to get it, in one line. It matches [ErrNoNamespaces] with [errors.Is], and what is in Err.
+// It is a value that nobody changes, and so safe for concurrent use.
+type NoNamespacesError struct {
+	// Missing is what this machine lacks, such as "the command ip".
+	Missing string
+	// Hint says what to do about it.
+	Hint string
+	// Err is what was tried and did not work.
+	Err error
+}
+
+// Error is one line: what is missing, what to do, and what was tried.
+func (e *NoNamespacesError) Error() string {
+	return fmt.Sprintf("no network namespaces: this machine lacks %s: %s (%v)", e.Missing, e.Hint, e.Err)
+}
+
+// Is reports whether target is [ErrNoNamespaces].
+func (e *NoNamespacesError) Is(target error) bool { return target == ErrNoNamespaces }
+
+// Unwrap returns Err.
+func (e *NoNamespacesError) Unwrap() error { return e.Err }
 
 // A NoLeaderError says what each server answered when it was asked whether it leads. It matches [ErrNoLeader] with [errors.Is].
 // It is a value that nobody changes, and so safe for concurrent use.

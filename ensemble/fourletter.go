@@ -20,10 +20,14 @@ const (
 // It blocks until the answer is complete, ctx ends, or 10 s have passed. It fails with [ErrNotWhitelisted] when the server refuses the word,
 // with ctx's cause, or with the network's error; an empty answer is an error too. Nothing is left open.
 func FourLetter(ctx context.Context, addr, word string) (string, error) {
+	return fourLetter(ctx, net.Dialer{}, addr, word)
+}
+
+func fourLetter(ctx context.Context, d net.Dialer, addr, word string) (string, error) {
 	if len(word) != 4 {
 		return "", fmt.Errorf("ensemble: %q has not four letters", word)
 	}
-	answer, err := exchange(ctx, addr, word)
+	answer, err := exchange(ctx, d, addr, word)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("ensemble: %s to %s: %w", word, addr, err)
@@ -36,7 +40,7 @@ func FourLetter(ctx context.Context, addr, word string) (string, error) {
 }
 
 // exchange writes word to addr and reads to the end.
-func exchange(ctx context.Context, addr, word string) (answer string, err error) {
+func exchange(ctx context.Context, d net.Dialer, addr, word string) (answer string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fourLetterTimeout)
 	defer cancel()
 	defer func() {
@@ -44,7 +48,7 @@ func exchange(ctx context.Context, addr, word string) (answer string, err error)
 			err = context.Cause(ctx) // Rather than what became of the connection because of it.
 		}
 	}()
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return "", err
 	}

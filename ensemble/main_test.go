@@ -36,6 +36,14 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println(e.servers[0].PID(), e.dir)
 		select {}
+	case "namespaces":
+		e, err := Start(context.Background(), Config{Namespaces: true})
+		if err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		fmt.Println(e.servers[0].PID(), e.fabric.device)
+		select {}
 	case "watchdog":
 		playWatchdog()
 	}
@@ -71,6 +79,16 @@ func installed(t *testing.T) Installation {
 	}
 	require.NoError(t, err)
 	return inst
+}
+
+// namespaces skips a test that needs them where they cannot be made.
+func namespaces(t *testing.T) {
+	t.Helper()
+	err := CanNamespaces(t.Context())
+	if errors.Is(err, ErrNoNamespaces) && !required("netns") {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
 }
 
 func isAlive(pid int) bool {

@@ -21,6 +21,9 @@ const (
 // ports are those of one server. Only a member of a larger ensemble uses the last two.
 type ports struct{ client, quorum, election int }
 
+// usualPorts are for a server that has an address of its own.
+var usualPorts = ports{client: 2181, quorum: 2888, election: 3888}
+
 // freePorts returns n different ports of the loopback interface that nobody listens on now. Until a server binds one, anybody may.
 func freePorts(n int) ([]int, error) {
 	var free []int

@@ -50,7 +50,7 @@ func TestWatchdogReleasedKillsNobody(t *testing.T) {
 }
 
 func TestThreadStates(t *testing.T) {
-	p, err := startProcess(exec.Command("sleep", "600"), newRing(1))
+	p, err := startProcess(exec.Command("sleep", "600"), nil, newRing(1))
 	require.NoError(t, err)
 	defer func() {
 		p.kill()
@@ -70,7 +70,7 @@ func TestThreadStates(t *testing.T) {
 // A server that ignores SIGTERM is ended by force.
 func TestTerminateByForce(t *testing.T) {
 	out := newRing(4)
-	p, err := startProcess(exec.Command("sh", "-c", `trap "" TERM; echo ready; while :; do sleep 0.05; done`), out)
+	p, err := startProcess(exec.Command("sh", "-c", `trap "" TERM; echo ready; while :; do sleep 0.05; done`), nil, out)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return out.total() == 1 }, patience, time.Millisecond)
 	p.terminate(100 * time.Millisecond)

@@ -23,7 +23,7 @@ func (s *Server) boot(ctx context.Context) error {
 		return fmt.Errorf("ensemble: data directory: %w", err)
 	}
 	since := s.log.total()
-	p, err := startProcess(s.javaCommand(), s.log)
+	p, err := startProcess(s.javaCommand(), s.namespace(), s.log)
 	if err != nil {
 		return fmt.Errorf("ensemble: cannot start %s: %w", e.inst.Java, err)
 	}
@@ -71,7 +71,17 @@ func (s *Server) awaitReady(ctx context.Context, p *process, since int) (version
 	}
 }
 
+func (s *Server) namespace() *namespace {
+	if s.site == nil {
+		return nil
+	}
+	return s.site.ns
+}
+
 func (s *Server) portsAreFree() bool {
+	if s.site != nil {
+		return true // Nobody else can have them.
+	}
 	for _, port := range []int{s.ports.client, s.ports.quorum, s.ports.election} {
 		if port != 0 && !isFree(port) {
 			return false

@@ -2,6 +2,8 @@ package ensemble
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,6 +38,25 @@ func TestRunSkipsOrFailsWhereNothingIsInstalled(t *testing.T) {
 			require.Empty(t, r.skipped)
 		}
 		require.Empty(t, r.cleanups)
+	}
+}
+
+func TestRunSkipsOrFailsWhereThereAreNoNamespaces(t *testing.T) {
+	installed(t)
+	bin := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "ip"), []byte("#!/bin/sh\necho out of order; exit 1\n"), 0o700))
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for words, skips := range map[string]bool{"": true, "local": true, "netns": false, "local,netns": false} {
+		t.Setenv("ZKKIT_REQUIRE", words)
+		var r recorder
+		require.Nil(t, Run(&r, Config{Servers: 3, Namespaces: true}))
+		if skips {
+			require.Contains(t, r.skipped, "no network namespaces: ")
+			require.Empty(t, r.failed)
+		} else {
+			require.Contains(t, r.failed, "no network namespaces: ")
+			require.Empty(t, r.skipped)
+		}
 	}
 }
 

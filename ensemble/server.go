@@ -22,6 +22,7 @@ type Server struct {
 	home     string // Its directory.
 	host     string
 	ports    ports
+	site     *Site // Nil without namespaces.
 	log      *ring
 
 	change sync.Mutex // Held while the process is replaced or ended, by Restart, Stop and the end of the ensemble; taken before mu.
@@ -45,7 +46,7 @@ func (s *Server) Name() string { return "zk" + strconv.Itoa(s.number) }
 func (s *Server) Addr() string { return net.JoinHostPort(s.host, strconv.Itoa(s.ports.client)) }
 
 // Mode asks the server for its mode: "standalone" for a single one, else "leader" or "follower". It blocks until the answer, until ctx ends, or for 10 s.
-// A server that runs and does not serve, as one without a quorum, is an error.
+// It asks past all cuts. A server that runs and does not serve, as one without a quorum, is an error.
 func (s *Server) Mode(ctx context.Context) (string, error) {
 	srvr, err := s.ask(ctx, "srvr")
 	if err != nil {
@@ -59,7 +60,11 @@ func (s *Server) Mode(ctx context.Context) (string, error) {
 
 // ask sends the server a four-letter word.
 func (s *Server) ask(ctx context.Context, word string) (string, error) {
-	return FourLetter(ctx, s.Addr(), word)
+	var d net.Dialer
+	if s.site != nil {
+		d.LocalAddr = &net.TCPAddr{IP: s.site.fabric.host(hostOfControl).AsSlice()}
+	}
+	return fourLetter(ctx, d, s.Addr(), word)
 }
 
 // PID returns the process id of the server, 0 when it does not run.

@@ -17,7 +17,7 @@ const portAttempts = 5
 // It returns an Ensemble that the caller stops. ctx bounds the start only: what ends it later does not end the servers.
 // On failure no process is left and no directory that Start made. The error is ErrConfig for a Config that cannot be, ErrNotInstalled when
 // there is no ZooKeeper or no Java, an [*ExitError] with the last lines of the server's log when one died before it served, ErrNoLinks
-// for a Config.Network on a system that lacks the addresses, an error of package partition if its names are taken, or ctx's cause.
+// for a Config.Network on a system that lacks the addresses, ErrNoNamespaces for Config.Namespaces where they cannot be, an error of package partition if its names are taken, or ctx's cause.
 func Start(ctx context.Context, cfg Config) (*Ensemble, error) { return start(ctx, cfg, freePorts) }
 
 // start is Start with a source of ports, so that a test can lose the race for one.
@@ -57,6 +57,14 @@ func start(ctx context.Context, cfg Config, pick func(n int) ([]int, error)) (_ 
 	if cfg.Network != nil && cfg.Servers > 1 {
 		e.links = &links{shown: cfg.Network}
 	}
+	if err = e.takeSites(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil && e.fabric != nil {
+			e.fabric.close()
+		}
+	}()
 	for attempt := 1; ; attempt++ {
 		if err = e.takePorts(pick); err != nil {
 			return nil, fmt.Errorf("ensemble: no free port: %w", err)
@@ -76,7 +84,31 @@ func start(ctx context.Context, cfg Config, pick func(n int) ([]int, error)) (_ 
 	}
 }
 
+// takeSites makes a network of namespaces, and a place in it for each server.
+func (e *Ensemble) takeSites(ctx context.Context) (err error) {
+	if !e.cfg.Namespaces {
+		return nil
+	}
+	if e.fabric, err = newFabric(ctx); err != nil {
+		return err
+	}
+	for _, s := range e.servers {
+		if s.site, err = e.fabric.site(ctx, s.Name()); err != nil {
+			e.fabric.close()
+			return err
+		}
+		s.host = s.site.addr.String()
+	}
+	return nil
+}
+
 func (e *Ensemble) takePorts(pick func(n int) ([]int, error)) error {
+	if e.fabric != nil {
+		for _, s := range e.servers {
+			s.ports = usualPorts
+		}
+		return nil
+	}
 	each := 1
 	if len(e.servers) > 1 {
 		each = portsPerHost
@@ -131,7 +163,7 @@ func (e *Ensemble) boot(ctx context.Context) error {
 
 // checkQuorumPorts fails with errPortTaken when a port was lost on which a server would listen only as a leader, and so has not missed it yet.
 func (e *Ensemble) checkQuorumPorts(ctx context.Context) error {
-	if len(e.servers) == 1 {
+	if len(e.servers) == 1 || e.fabric != nil {
 		return nil
 	}
 	for _, s := range e.servers {

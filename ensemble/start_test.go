@@ -12,11 +12,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/zkkit/zkkit/partition"
 )
 
 func TestConfigThatCannotBe(t *testing.T) {
 	for name, c := range map[string]Config{
 		"too many servers":      {Servers: 6},
+		"two planes":            {Servers: 3, Namespaces: true, Network: &partition.Network{}},
 		"negative initLimit":    {InitLimit: -time.Second},
 		"syncLimit of no unit":  {SyncLimit: 5},
 		"negative servers":      {Servers: -1},
