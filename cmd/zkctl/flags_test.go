@@ -29,7 +29,7 @@ func parsed(t *testing.T, cmd *cobra.Command, args ...string) error {
 func TestPartitionFlags(t *testing.T) {
 	usual := scenario.PartitionConfig{
 		For: scenario.Length{Plus: 3 * time.Second}, Session: 2 * time.Second, Kind: scenario.KindDrop, Direction: scenario.DirectionBoth,
-		Recipe: scenario.RecipeZklock, Clients: 2, Engine: scenario.EngineConfig{Kind: scenario.EngineAuto},
+		Where: scenario.WhereHolder, Recipe: scenario.RecipeZklock, Clients: 2, Engine: scenario.EngineConfig{Kind: scenario.EngineAuto},
 	}
 	with := func(change func(*partitionOptions)) partitionOptions {
 		o := partitionOptions{run: usual, color: colorAuto}
@@ -49,6 +49,10 @@ func TestPartitionFlags(t *testing.T) {
 				o.run.For, o.run.Session = scenario.Length{OfSession: true, Plus: time.Second}, 5*time.Second
 				o.run.Kind, o.run.Direction, o.run.Seed = scenario.KindJam, scenario.DirectionToServer, 7
 			}),
+		},
+		"the servers": {
+			args: []string{"--cut", "minority", "--ensemble", "5"},
+			want: with(func(o *partitionOptions) { o.run.Where, o.run.Engine.Ensemble = scenario.WhereMinority, 5 }),
 		},
 		"the subject": {
 			args: []string{"--recipe", "go-zookeeper", "--clients", "5", "--lock-path", "/locks/orders", "--timeout", "2m"},

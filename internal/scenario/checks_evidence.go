@@ -76,6 +76,9 @@ func checkCutMeasured(e Evidence, f *facts) Check {
 func checkIsolated(e Evidence, f *facts) Check {
 	p := e.Parameters
 	c := Check{Name: CheckIsolated, Kind: OfEvidence}
+	if p.Where == WhereLeader {
+		return checkDeposed(c, f)
+	}
 	var offered, forwarded []string
 	switch p.Kind {
 	case KindDrop, KindJam:
@@ -115,6 +118,17 @@ func checkIsolated(e Evidence, f *facts) Check {
 	default:
 		c.OK, c.Got = true, fmt.Sprintf("the proxy was offered %s and forwarded none", size(asked))
 	}
+	return c
+}
+
+// checkDeposed wants the others to have elected another leader, which they do only when they hear nothing of the old one: nobody counts what crosses a network.
+func checkDeposed(c Check, f *facts) Check {
+	c.Want = "the others hear nothing of their leader, and elect another"
+	if f.elected == nil {
+		c.Got = "no other server was seen to lead during the cut"
+		return c
+	}
+	c.OK, c.Got = true, fmt.Sprintf("%s by %s", f.elected.Detail, at(f.elected.AtMs))
 	return c
 }
 

@@ -68,6 +68,8 @@ type EngineConfig struct {
 
 	// syncLimit is how long servers go on with each other without hearing anything; 0 means what package ensemble takes.
 	syncLimit time.Duration
+	// namespaces gives each server a network of its own.
+	namespaces bool
 	// unsynced lets a local server acknowledge what is not on the disk yet.
 	unsynced bool
 	// usualJVM gives a local server the memory, collector and compiler that Java takes by itself, instead of those that start fast.
@@ -142,7 +144,7 @@ func (c EngineConfig) start(ctx context.Context, session time.Duration, network 
 		return c.embed(ctx, session)
 	}
 	cfg := ensemble.Config{
-		Servers: c.Ensemble, Network: network, SyncLimit: c.syncLimit,
+		Servers: c.Ensemble, Network: network, Namespaces: c.namespaces, SyncLimit: c.syncLimit,
 		Tick: c.Tick, MaxSession: c.maxSession(session), Logger: c.Logger, JVMFlags: ensemble.DefaultJVMFlags(),
 	}
 	if c.usualJVM {

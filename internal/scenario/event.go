@@ -57,6 +57,8 @@ const (
 	Traffic = "traffic"
 	// SessionExpiredLearnt is a client library reporting that the server expired its session.
 	SessionExpiredLearnt = "session-expired-learnt"
+	// Elected is another server leading while the one that led is cut off, recorded by the harness when it learns of that.
+	Elected = "elected"
 	// Interrupted is the run being stopped from outside.
 	Interrupted = "interrupted"
 	// Note is a remark for the reader. No check looks at it.
@@ -109,7 +111,7 @@ type Event struct {
 func known(what string) bool {
 	switch what {
 	case Cut, Heal, State, Acquired, Rejoined, BeliefEnded, Released, StillBelieving, NodeSeen, NodeGone, Owner, ObserverLost, Sealed, Write,
-		WriteSent, WriteAnswered, Traffic, SessionExpiredLearnt, Interrupted, Note:
+		WriteSent, WriteAnswered, Traffic, SessionExpiredLearnt, Elected, Interrupted, Note:
 		return true
 	}
 	return false

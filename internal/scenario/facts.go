@@ -15,6 +15,7 @@ type facts struct {
 	seen      *Event // the holder's node
 	gone      *Event
 	owner     *Event // the first reading after the heal
+	elected   *Event // while the old leader was cut off
 	learnt    *Event // session-expired-learnt of the holder
 	rejoined  *Event
 	writes    []write // in the resource's order
@@ -70,6 +71,10 @@ func (f *facts) add(e *Event) {
 		first(&f.cut, e)
 	case Heal:
 		first(&f.heal, e)
+	case Elected:
+		if f.cut != nil && f.heal == nil {
+			first(&f.elected, e)
+		}
 	case SessionExpiredLearnt:
 		if e.Who == WhoHolder {
 			first(&f.learnt, e)

@@ -32,6 +32,9 @@ func (w Window) String() string {
 // pings it, which is every half tick (Leader.lead, LearnerHandler.ping): so the leader may have heard of the holder half a tick less, and
 // expires it that much earlier. The follower answers pings until it gives up its leader, after its syncLimit, and knows nothing of that.
 //
+// If it is the leader that is cut off, its followers give it up when they have heard nothing for syncLimit; it pings them every half tick. They elect another,
+// which knows how long sessions are and not when they were last heard of, and so gives each its whole timeout from then on (ZooKeeperServer.createSessionTracker).
+//
 // A tick of 0 stands for an unknown one, and half the session for it, which is the most that a server allows by default. A session that is
 // not above 0, and [KindNone], have no window: the result is zero.
 func Predict(p Parameters) Window {
@@ -44,6 +47,8 @@ func Predict(p Parameters) Window {
 	}
 	w := Window{Earliest: session * 2 / 3, Latest: session + tick}
 	switch {
+	case p.Where == WhereLeader:
+		w = Window{Earliest: p.SyncLimit - tick/2 + session, Latest: p.SyncLimit + Millis(electionTime) + session + tick}
 	case p.Where.amongServers():
 		w.Earliest -= tick / 2
 	case oneWayBack(p.Kind, p.Direction):
@@ -51,6 +56,9 @@ func Predict(p Parameters) Window {
 	}
 	return w
 }
+
+// electionTime is what an election may take, with the time until the new leader has followers: 0.4 s as a rule, more where servers share few processors.
+const electionTime = 2 * time.Second
 
 // oneWayBack reports whether the fault lets the server go on hearing the client.
 func oneWayBack(kind Kind, direction Direction) bool {

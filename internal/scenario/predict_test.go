@@ -29,6 +29,11 @@ func TestPredict(t *testing.T) {
 	require.True(t, scenario.Predict(terms(scenario.KindNone, "", session, tick)).IsZero())
 	require.True(t, scenario.Predict(terms(scenario.KindDrop, scenario.DirectionBoth, 0, tick)).IsZero())
 	require.Equal(t, "+2.000s..+3.200s", whole.String())
+	deposed := terms(scenario.KindDrop, scenario.DirectionBoth, session, tick)
+	deposed.Where, deposed.SyncLimit = scenario.WhereLeader, scenario.Millis(2*time.Second)
+	require.Equal(t, "+4.900s..+7.200s", scenario.Predict(deposed).String(), "a new leader gives every session its whole timeout")
+	_, why := scenario.Conclusive(4*time.Second, deposed)
+	require.Equal(t, "a cut of 4s cannot expire a session of 3s: cut for more than 7.2s (--for session+5s)", why)
 	for _, where := range []scenario.Where{scenario.WhereFollower, scenario.WhereMinority} {
 		p := terms(scenario.KindDrop, scenario.DirectionBoth, session, tick)
 		p.Where = where

@@ -1,6 +1,9 @@
 package scenario
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // resolve checks that servers and cut fit each other, and settles what was left open.
 func (c PartitionConfig) resolve() (PartitionConfig, error) {
@@ -19,9 +22,20 @@ func (c PartitionConfig) resolve() (PartitionConfig, error) {
 		if c.Engine.Ensemble < 3 {
 			return c, usage("--cut %s needs a quorum without the servers that are cut off: --ensemble 3 or 5", c.Where)
 		}
+		if c.Where == WhereLeader {
+			if c.Kind != KindDrop && c.Kind != KindNone {
+				return c, usage("--cut leader is made by the network, which drops what is sent: leave --kind out")
+			}
+			c.Engine.namespaces, c.Engine.syncLimit = true, max(c.Session, 2*time.Second)
+			return c.engine()
+		}
 		// A follower that gave up its leader at once would drop its clients, and nobody would believe anything. A stock server, too, goes on for longer than its shortest session.
 		c.Engine.syncLimit = 2 * c.Session
 	}
+	return c.engine()
+}
+
+func (c PartitionConfig) engine() (PartitionConfig, error) {
 	var err error
 	c.Engine, err = c.Engine.resolve(c.Session)
 	return c, err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zkkit/zkkit/ensemble"
 	"github.com/zkkit/zkkit/partition"
 )
 
@@ -123,6 +124,7 @@ type partitionRun struct {
 	negotiated time.Duration
 	length     time.Duration
 	cut        []*partition.Link // what the fault is injected into
+	isolated   *ensemble.Server  // instead of cut, where the network is cut
 	near, far  []string          // the servers of the holder, and those of everybody else
 	res        *partition.Link   // holder to the resource
 }

@@ -30,7 +30,7 @@ func (r *partitionRun) lay(ctx context.Context) error {
 	return nil
 }
 
-// divide takes as many followers as are to be cut off from the others. The holder knows the first of them only, and everybody else knows those that stay.
+// divide takes as many servers as are to be cut off from the others, the leader or followers. The holder knows the first of them only, and everybody else knows those that stay.
 func (r *partitionRun) divide(ctx context.Context) error {
 	leader, err := leaderOf(ctx, r.server.ensemble)
 	if err != nil {
@@ -38,7 +38,7 @@ func (r *partitionRun) divide(ctx context.Context) error {
 	}
 	var apart, stay []*ensemble.Server
 	for _, s := range r.server.ensemble.Servers() {
-		if s != leader && len(apart) < r.cfg.Where.spared(len(r.server.addrs)) {
+		if (s == leader) == (r.cfg.Where == WhereLeader) && len(apart) < r.cfg.Where.spared(len(r.server.addrs)) {
 			apart = append(apart, s)
 			continue
 		}
@@ -46,12 +46,16 @@ func (r *partitionRun) divide(ctx context.Context) error {
 		r.far = append(r.far, s.Addr())
 	}
 	r.near = []string{apart[0].Addr()}
+	r.rec.now(Event{Who: WhoHarness, What: Note, Detail: fmt.Sprintf("%s leads, the holder talks to %s only", leader.Name(), apart[0].Name())})
+	if r.cfg.Where == WhereLeader {
+		r.isolated = leader
+		return nil
+	}
 	for _, a := range apart {
 		for _, b := range stay {
 			r.cut = append(r.cut, r.server.ensemble.Links(a.Number(), b.Number())...)
 		}
 	}
-	r.rec.now(Event{Who: WhoHarness, What: Note, Detail: fmt.Sprintf("%s leads, the holder talks to %s only", leader.Name(), apart[0].Name())})
 	return nil
 }
 

@@ -23,8 +23,8 @@ func (r *partitionRun) prepare(ctx context.Context) error {
 		return environment(err)
 	}
 	quorum := r.network
-	if !c.Where.amongServers() {
-		quorum = nil // servers that nobody cuts off need no links between them
+	if !c.Where.amongServers() || c.Where == WhereLeader {
+		quorum = nil // servers that nobody cuts off need no links between them, and a leader is not isolated by any
 	}
 	if r.server, err = c.Engine.start(ctx, c.Session, quorum); err != nil {
 		return err
@@ -34,17 +34,9 @@ func (r *partitionRun) prepare(ctx context.Context) error {
 	if err := r.lay(within); err != nil {
 		return environment(err)
 	}
-	// The observer asks for the same session as the clients, so what it gets is what they get.
-	client, err := session.Open(within, session.Config{Servers: r.far, Timeout: c.Session})
-	if err != nil {
+	if err := r.observe(within); err != nil {
 		return r.unreachable(ctx, err)
 	}
-	r.observer = &observer{client: client, rec: r.rec, path: c.LockPath}
-	s, err := client.Session(within)
-	if err != nil {
-		return r.unreachable(ctx, err)
-	}
-	r.negotiated = s.Timeout()
 	r.length = c.For.Of(r.negotiated)
 	if r.made, err = r.observer.missing(within, c.LockPath); err != nil {
 		return r.unreachable(ctx, err)
@@ -57,6 +49,31 @@ func (r *partitionRun) prepare(ctx context.Context) error {
 	}
 	return r.connect(within)
 }
+
+// observe opens the observer's connection, and learns what session the servers give to those who ask for what the clients ask for.
+func (r *partitionRun) observe(ctx context.Context) error {
+	client, err := session.Open(ctx, session.Config{Servers: r.far, Timeout: r.cfg.Session})
+	if err != nil {
+		return err
+	}
+	s, err := client.Session(ctx)
+	if err == nil {
+		r.negotiated = s.Timeout()
+	}
+	if err == nil && r.cfg.Where == WhereLeader {
+		_ = client.Close() // whoever watches an election must outlast it
+		client, err = session.Open(ctx, session.Config{Servers: r.far, Timeout: max(r.cfg.Session, longSession)})
+	}
+	if err != nil {
+		_ = client.Close()
+		return err
+	}
+	r.observer = &observer{client: client, rec: r.rec, path: r.cfg.LockPath}
+	return nil
+}
+
+// longSession outlasts every election.
+const longSession = 30 * time.Second
 
 func (r *partitionRun) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
