@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 //	[!] znode PATH           says whether $SERVER has a znode there
 //	noprocess                waits until no process has this script's directory in its arguments: no server of its is left
 //
-// and the condition [zookeeper].
+// and the conditions [zookeeper] and [netns].
 func TestScripts(t *testing.T) {
 	shared := &sharedServer{}
 	t.Cleanup(shared.stop) // After the scripts, which run in parallel below this test.
@@ -61,17 +62,22 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition knows [zookeeper]. Where one is required and there is none, the script fails instead of being skipped.
+// condition knows [zookeeper] and [netns]. Where one is required and there is none, the script fails instead of being skipped.
 func condition(name string) (bool, error) {
-	if name != "zookeeper" {
+	var word string
+	var err error
+	switch name {
+	case "zookeeper":
+		word = "local"
+		_, err = ensemble.Find()
+	case "netns":
+		word, err = name, ensemble.CanNamespaces(context.Background())
+	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	_, err := ensemble.Find()
 	required := strings.FieldsFunc(os.Getenv("ZKKIT_REQUIRE"), func(r rune) bool { return r == ',' || r == ' ' })
-	for _, word := range required {
-		if word == "local" && err != nil {
-			return false, err
-		}
+	if err != nil && slices.Contains(required, word) {
+		return false, err
 	}
 	return err == nil, nil
 }
