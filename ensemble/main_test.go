@@ -35,8 +35,6 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println(e.PID(), e.dir)
 		select {}
-	case "watchdog":
-		playWatchdog()
 	}
 	goleak.VerifyTestMain(m)
 }
