@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +27,8 @@ func checkNoOverlap(f *facts) Check {
 	c := Check{Name: CheckNoOverlap, Kind: OfSafety, Want: "the holder stops believing before its node is gone", OK: true}
 	h, m := f.holder(), f.margin()
 	switch {
+	case h == nil && len(f.reigns) > 0:
+		c.Got = "undecided: the holder did not say what it believes"
 	case h == nil:
 		c.Got = "undecided: the holder never acquired the lock"
 	case m.negative():
@@ -101,6 +104,10 @@ func checkNoStaleWrite(e Evidence, f *facts) Check {
 	switch {
 	case len(bad) > 0:
 		c.OK, c.Got = false, fmt.Sprintf("%s accepted at %s, after token %s", bad[0].describe(), at(bad[0].AtMs), hex(bad[0].mark))
+		if r := bad[0].usurped; r != nil {
+			c.Got = fmt.Sprintf("%s of %s was accepted at %s, when %s owned the lock", strings.TrimSuffix(bad[0].describe(), " was"), theClient(bad[0].By),
+				at(bad[0].AtMs), theClient(r.by))
+		}
 		if more := len(bad) - 1; more > 0 {
 			c.Got += fmt.Sprintf("; and %d more", more)
 		}
@@ -125,11 +132,11 @@ func checkTokensRise(f *facts) Check {
 	c := Check{Name: CheckTokensRise, Kind: OfSafety, Want: "each acquisition has a greater token than all before it", OK: true}
 	var greatest uint64
 	var bad, order []string
-	for _, h := range f.holds {
+	for i, h := range f.holds {
 		if h.token == 0 {
 			continue
 		}
-		if h.token <= greatest {
+		if h.token <= greatest && !resumed(f.holds[:i], h) {
 			bad = append(bad, fmt.Sprintf("%s acquired with token %s at %s, after token %s", theClient(h.who), hex(h.token), at(h.start), hex(greatest)))
 		}
 		greatest = max(greatest, h.token)
@@ -144,4 +151,9 @@ func checkTokensRise(f *facts) Check {
 		c.Got = strings.Join(order, " < ")
 	}
 	return c
+}
+
+// resumed reports whether a program told of a hold that it had told of before: it was in doubt about it meanwhile.
+func resumed(before []hold, h hold) bool {
+	return h.startLo < h.start && slices.ContainsFunc(before, func(b hold) bool { return b.who == h.who && b.token == h.token })
 }

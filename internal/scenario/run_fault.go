@@ -22,9 +22,13 @@ func (r *partitionRun) fault(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	jam, err := r.res.Cut(ctx, partition.Jam, partition.Both)
-	if err != nil {
-		return err
+	var jam *partition.Cut
+	detail := fmt.Sprintf("holder <-> ZooKeeper: %s, %s", kind, direction)
+	if r.res != nil {
+		if jam, err = r.res.Cut(ctx, partition.Jam, partition.Both); err != nil {
+			return err
+		}
+		detail += "; holder <-> resource: jam"
 	}
 	var cuts []*partition.Cut
 	for _, l := range r.zk {
@@ -36,7 +40,7 @@ func (r *partitionRun) fault(ctx context.Context) error {
 	}
 	started := cuts[len(cuts)-1].Started()
 	r.rec.start(started)
-	r.rec.add(started, Event{Who: WhoHarness, What: Cut, Detail: fmt.Sprintf("holder <-> ZooKeeper: %s, %s; holder <-> resource: jam", kind, direction)})
+	r.rec.add(started, Event{Who: WhoHarness, What: Cut, Detail: detail})
 	waited := sleep(ctx, r.length)
 	r.heal(context.WithoutCancel(ctx), cuts, jam)
 	return waited
@@ -61,6 +65,9 @@ func (r *partitionRun) heal(ctx context.Context, cuts []*partition.Cut, jam *par
 		}
 	}
 	r.rec.add(last.Healed(), Event{Who: WhoHarness, What: Heal, Figures: map[string]float64{HealMs: Ms(took)}})
+	if jam == nil {
+		return
+	}
 	if err := jam.Heal(ctx); err != nil {
 		r.rec.now(Event{Who: WhoHarness, What: Note, Detail: "the jam could not be healed: " + err.Error()})
 	} else if t, ok := jam.Traffic(); ok {

@@ -39,7 +39,11 @@ func (r *partitionRun) prepare(ctx context.Context) error {
 	if r.made, err = r.observer.missing(within, c.LockPath); err != nil {
 		return r.unreachable(ctx, err)
 	}
-	if r.resource, err = newResource(r.rec, c.Recipe == RecipeZklock); err != nil {
+	if c.Program != nil {
+		return r.prepareInstances(within)
+	}
+	r.resource = newResource(r.rec, c.Recipe == RecipeZklock)
+	if r.resourceAddr, err = r.resource.listen(""); err != nil {
 		return err
 	}
 	if r.network, err = partition.New(ctx, partition.Config{}); err != nil {
@@ -56,7 +60,7 @@ func (r *partitionRun) prepare(ctx context.Context) error {
 		}
 		r.zk = append(r.zk, link)
 	}
-	if r.res, err = r.network.Link(ctx, "holder-resource", r.resource.addr()); err != nil {
+	if r.res, err = r.network.Link(ctx, "holder-resource", r.resourceAddr); err != nil {
 		return environment(err)
 	}
 	return r.connect(within)
@@ -78,7 +82,7 @@ func (r *partitionRun) connect(ctx context.Context) error {
 	for i := range r.cfg.Clients {
 		who, servers, resource := WhoHolder, links, r.res.Addr()
 		if i > 0 {
-			who, servers, resource = WhoWaiter, r.server.addrs, r.resource.addr()
+			who, servers, resource = WhoWaiter, r.server.addrs, r.resourceAddr
 		}
 		if i > 1 {
 			who = fmt.Sprintf("%s-%d", WhoWaiter, i)
@@ -104,6 +108,10 @@ func (r *partitionRun) connect(ctx context.Context) error {
 
 // close gives everything back, in the order in which it can be given back, however far the run came.
 func (r *partitionRun) close(ctx context.Context) {
+	patience := patience
+	if r.cfg.Program != nil {
+		patience += r.cfg.Program.Grace
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if r.network != nil {
@@ -117,6 +125,7 @@ func (r *partitionRun) close(ctx context.Context) {
 	for _, a := range r.actors {
 		a.writer.close()
 	}
+	r.endInstances()
 	r.playing.Wait()
 	var wg sync.WaitGroup
 	for _, a := range r.actors {
@@ -125,11 +134,17 @@ func (r *partitionRun) close(ctx context.Context) {
 	wg.Wait()
 	if r.observer != nil {
 		r.observer.wg.Wait()
+		if r.owners != nil {
+			r.owners.remove(ctx)
+		}
 		r.observer.cleanUp(ctx, r.made)
 		_ = r.observer.client.Close()
 	}
 	if r.network != nil {
 		_ = r.network.Close()
+	}
+	for _, i := range r.instances {
+		i.close()
 	}
 	if r.resource != nil {
 		r.resource.close()
