@@ -95,11 +95,10 @@ func (f *facts) quit() (ms float64, ok bool) {
 	return ms, ended && f.cut != nil && f.seen != nil && f.cut.AtMs <= ms && ms <= f.seen.AtMs
 }
 
-// moved returns the first reign of another client after the one in which the cut came, or nil.
+// moved returns the first reign of another client that began after the cut, or nil.
 func (f *facts) moved() *reign {
-	mine := f.cutOff()
 	for i := range f.reigns {
-		if r := &f.reigns[i]; mine != nil && r.by != "" && r.by != WhoHolder && r.from >= mine.from {
+		if r := &f.reigns[i]; f.cut != nil && r.by != "" && r.by != WhoHolder && r.from >= f.cut.AtMs {
 			return r
 		}
 	}
