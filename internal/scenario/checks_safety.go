@@ -94,6 +94,9 @@ func checkOneOwner(f *facts) Check {
 // checkNoStaleWrite looks at what the resource let happen, in its own order.
 func checkNoStaleWrite(e Evidence, f *facts) Check {
 	c := Check{Name: CheckNoStaleWriteAccepted, Kind: OfSafety, Want: "no write with a token below one that the resource has seen is accepted", OK: true}
+	if len(f.reigns) > 0 {
+		c.Want = "no write is accepted of a program while another one owns the lock, nor with a token below one that the resource has seen"
+	}
 	var bad []write
 	for _, w := range f.writes {
 		if w.accepted() && (w.stale || e.Parameters.Fenced && w.Token == 0 && w.mark > 0) {
