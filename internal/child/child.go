@@ -18,6 +18,7 @@ type Group struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the command has ended and what it left in its group was killed
 	err  error         // how it ended; read after done
+	left bool          // something of its group was still there then; read after done
 }
 
 // Start starts cmd in a process group of its own. Its Stdout and Stderr should be files: then nothing is waited for but the command itself.
@@ -34,7 +35,7 @@ func Start(cmd *exec.Cmd) (*Group, error) {
 			return
 		}
 		g.err = cmd.Wait()
-		killGroup(cmd.Process)
+		g.left = killGroup(cmd.Process)
 		release()
 		close(g.done)
 	}()
@@ -52,6 +53,9 @@ func (g *Group) Done() <-chan struct{} { return g.done }
 
 // State says how the command ended, as in "exit status 1" or "signal: killed". It is to be asked after [Group.Done].
 func (g *Group) State() string { return g.cmd.ProcessState.String() }
+
+// Left reports whether the command left processes behind in its group, which were killed. It is to be asked after [Group.Done].
+func (g *Group) Left() bool { return g.left }
 
 // Err returns nil for a command that ended with status 0. It is to be asked after [Group.Done].
 func (g *Group) Err() error { return g.err }

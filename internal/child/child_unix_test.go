@@ -124,7 +124,12 @@ func TestGroupEndsWithItsCommand(t *testing.T) {
 	}
 	require.NoError(t, g.Err())
 	require.Equal(t, "exit status 0", g.State())
+	require.True(t, g.Left())
 	requireGone(t, grandchild)
+
+	g, _ = begin(t, `echo $$`)
+	g.End(syscall.SIGTERM, patience)
+	require.False(t, g.Left())
 }
 
 func TestStartFails(t *testing.T) {

@@ -60,4 +60,5 @@ func signalGroup(p *os.Process, sig os.Signal) {
 	}
 }
 
-func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
+// killGroup kills all of the group, and reports whether there was anything to kill.
+func killGroup(p *os.Process) bool { return syscall.Kill(-p.Pid, syscall.SIGKILL) == nil }

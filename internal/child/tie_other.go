@@ -14,4 +14,4 @@ func tieGroup(cmd *exec.Cmd) (release func(), err error) { return Tie(cmd) }
 
 func signalGroup(p *os.Process, _ os.Signal) { _ = p.Kill() }
 
-func killGroup(p *os.Process) { _ = p.Kill() }
+func killGroup(p *os.Process) bool { return p.Kill() == nil }

@@ -106,10 +106,9 @@ func checkNoStaleWrite(e Evidence, f *facts) Check {
 	attempted, accepted := f.staleWrites()
 	switch {
 	case len(bad) > 0:
-		c.OK, c.Got = false, fmt.Sprintf("%s accepted at %s, after token %s", bad[0].describe(), at(bad[0].AtMs), hex(bad[0].mark))
+		c.OK, c.Got = false, fmt.Sprintf("a %s was accepted at %s, after token %s", bad[0].name(), at(bad[0].AtMs), hex(bad[0].mark))
 		if r := bad[0].usurped; r != nil {
-			c.Got = fmt.Sprintf("%s of %s was accepted at %s, when %s owned the lock", strings.TrimSuffix(bad[0].describe(), " was"), theClient(bad[0].By),
-				at(bad[0].AtMs), theClient(r.by))
+			c.Got = fmt.Sprintf("a %s was accepted at %s, when %s owned the lock", bad[0].name(), at(bad[0].AtMs), theClient(r.by))
 		}
 		if more := len(bad) - 1; more > 0 {
 			c.Got += fmt.Sprintf("; and %d more", more)
@@ -122,12 +121,16 @@ func checkNoStaleWrite(e Evidence, f *facts) Check {
 	return c
 }
 
-// describe names a write by its token.
-func (w write) describe() string {
-	if w.Token == 0 {
-		return "a write without a token was"
+// name names a write by its token, and by who made it, if that is known.
+func (w write) name() string {
+	name := "write without a token"
+	if w.Token != 0 {
+		name = "write with token " + hex(w.Token)
 	}
-	return fmt.Sprintf("a write with token %s was", hex(w.Token))
+	if w.By != "" {
+		name += " of " + theClient(w.By)
+	}
+	return name
 }
 
 // checkTokensRise compares each acquisition with all before it.

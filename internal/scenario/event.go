@@ -63,7 +63,8 @@ const (
 	// Owned is the last time at which the observer knows that a node was the first in the queue: the beginning of the last reading that said so.
 	// It goes with an Owns of the same token.
 	Owned = "owned"
-	// Started is a program being started, and Exited a program having ended, recorded under the name of its instance. A belief ends with the process.
+	// Started is a program being started, and Exited a program having ended, recorded under the name of its instance. A belief ends with the process, unless OK is
+	// false: then the harness had to kill what the program had left running, which might have gone on believing.
 	Started = "started"
 	Exited  = "exited"
 	// Interrupted is the run being stopped from outside.

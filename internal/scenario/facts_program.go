@@ -26,6 +26,9 @@ func (f *facts) addReign(e *Event) {
 
 // addExit ends what a program believed: what does not run believes nothing.
 func (f *facts) addExit(e *Event) {
+	if e.OK != nil && !*e.OK {
+		return
+	}
 	if f.exited == nil {
 		f.exited = map[string]float64{}
 	}

@@ -44,7 +44,8 @@ func TestProgramChecks(t *testing.T) {
 			[]string{scenario.CheckNoStaleWriteAccepted}},
 		"the holder had ended before the cut": {"ok-program-says", []scenario.Event{{AtMs: -20, Who: scenario.WhoHolder, What: scenario.Exited}},
 			[]string{scenario.CheckOwnersAttributed, scenario.CheckBeliefShown}},
-		"the end of the waiter says nothing": {"ok-program-says", []scenario.Event{{AtMs: 2600, Who: scenario.WhoWaiter, What: scenario.Exited}}, nil},
+		"the holder ended, and left processes behind": {"ok-program-quits", nil, []string{scenario.CheckBeliefShown}},
+		"the end of the waiter says nothing":          {"ok-program-says", []scenario.Event{{AtMs: 2600, Who: scenario.WhoWaiter, What: scenario.Exited}}, nil},
 		"an owner who was never seen to begin": {"ok-program-says", []scenario.Event{{AtMs: 2600, Who: scenario.WhoObserver, What: scenario.Owned, Token: 9}},
 			[]string{scenario.CheckOwnersAttributed, scenario.CheckRecordsComplete}},
 		"somebody unknown said something": {"ok-program-says", []scenario.Event{says(2600, "passer-by", scenario.Acquired, 9)}, []string{scenario.CheckRecordsComplete}},
@@ -56,6 +57,9 @@ func TestProgramChecks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := load(t, c.from)
 			e.Events = append(e.Events, c.add...)
+			if c.add == nil {
+				one(t, &e, scenario.WhoHolder, scenario.Exited, 0).OK = &no
+			}
 			r := scenario.Judge(e)
 			require.ElementsMatch(t, c.fail, failed(r), "%+v", r.Checks)
 			checkAny(t, e)

@@ -111,7 +111,12 @@ func (i *instance) wait() {
 	}
 	i.mu.Lock()
 	if !i.deaf {
-		i.rec.add(at, Event{Who: i.who, What: Exited, Detail: "ended: " + i.group.State()})
+		e := Event{Who: i.who, What: Exited, Detail: "ended: " + i.group.State()}
+		if i.group.Left() {
+			no := false
+			e.OK, e.Detail = &no, e.Detail+"; what it had started was still there, and was killed"
+		}
+		i.rec.add(at, e)
 	}
 	i.mu.Unlock()
 	close(i.ended)

@@ -218,7 +218,7 @@ func tellResource(e Evidence, f *facts) []string {
 		}
 		text := fmt.Sprintf("A write with the old token %s arrived at %s", hex(w.Token), at(w.AtMs))
 		if w.usurped != nil {
-			text = fmt.Sprintf("%s of %s arrived at %s", sentence(strings.TrimSuffix(w.describe(), " was")), theClient(w.By), at(w.AtMs))
+			text = fmt.Sprintf("A %s arrived at %s", w.name(), at(w.AtMs))
 		}
 		if f.heal != nil && w.AtMs >= f.heal.AtMs {
 			text += fmt.Sprintf(", %s after the heal", span(w.AtMs-f.heal.AtMs))
