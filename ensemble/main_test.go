@@ -44,8 +44,6 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println(e.servers[0].PID(), e.fabric.device)
 		select {}
-	case "watchdog":
-		playWatchdog()
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -25,6 +25,7 @@ import (
 // go-zookeeper where the table allows it, in the tests of zktest, which must not inherit our own misunderstandings of the protocol, in those of zklock, where
 // its lock and ours must exclude each other, and in those of zkctl server, for what session never asks of a server.
 var layout = [][]entry{
+	{{pkg: "internal/child"}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/sqlfence"}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},

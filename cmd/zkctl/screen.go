@@ -22,10 +22,16 @@ type screen struct {
 	done     chan struct{}
 
 	mu     sync.Mutex // guards all below
-	queue  []string
+	queue  []printed
 	phase  phase
 	closed bool
 	broken error
+}
+
+// A printed text goes to stdout, or to stderr.
+type printed struct {
+	text  string
+	toErr bool
 }
 
 // A phase is what a run is doing, and for how long it will.
@@ -53,9 +59,14 @@ func newScreen(out, err io.Writer, progress bool, failed func(error)) *screen {
 }
 
 // print writes text, later.
-func (s *screen) print(text string) {
+func (s *screen) print(text string) { s.enqueue(printed{text: text}) }
+
+// printErr writes text to stderr, later.
+func (s *screen) printErr(text string) { s.enqueue(printed{text: text, toErr: true}) }
+
+func (s *screen) enqueue(p printed) {
 	s.mu.Lock()
-	s.queue = append(s.queue, text)
+	s.queue = append(s.queue, p)
 	s.mu.Unlock()
 	s.poke()
 }
@@ -116,8 +127,12 @@ func (s *screen) draw() {
 			fmt.Fprint(s.err, "\r\x1b[K")
 			shown = ""
 		}
-		for _, text := range queue {
-			s.write(text)
+		for _, p := range queue {
+			if p.toErr {
+				fmt.Fprint(s.err, p.text)
+			} else {
+				s.write(p.text)
+			}
 		}
 		if line != shown {
 			fmt.Fprint(s.err, line)

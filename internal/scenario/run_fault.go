@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/zkkit/zkkit/partition"
@@ -21,16 +22,20 @@ func (r *partitionRun) fault(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	jam, err := r.res.Cut(ctx, partition.Jam, partition.Both)
-	if err != nil {
-		return err
+	var jam *partition.Cut
+	detail := fmt.Sprintf("%s: %s, %s", r.evidence().Parameters.Between(), kind, direction)
+	if r.res != nil {
+		if jam, err = r.res.Cut(ctx, partition.Jam, partition.Both); err != nil {
+			return err
+		}
+		detail += "; holder <-> resource: jam"
 	}
 	cut, err := r.inject(ctx, kind, direction)
 	if err != nil {
 		return err
 	}
 	r.rec.start(cut.started)
-	r.rec.add(cut.started, Event{Who: WhoHarness, What: Cut, Detail: r.faultText(kind, direction)})
+	r.rec.add(cut.started, Event{Who: WhoHarness, What: Cut, Detail: detail})
 	waited := sleep(ctx, r.length)
 	r.heal(context.WithoutCancel(ctx), cut, jam)
 	return waited
@@ -49,6 +54,9 @@ func (r *partitionRun) heal(ctx context.Context, cut injected, jam *partition.Cu
 		r.rec.add(h.at, Event{Who: WhoProxy, What: Traffic, Figures: h.figures})
 	}
 	r.rec.add(h.at, Event{Who: WhoHarness, What: Heal, Figures: map[string]float64{HealMs: Ms(h.took)}})
+	if jam == nil {
+		return
+	}
 	if err := jam.Heal(ctx); err != nil {
 		r.rec.now(Event{Who: WhoHarness, What: Note, Detail: "the jam could not be healed: " + err.Error()})
 	} else if t, ok := jam.Traffic(); ok {

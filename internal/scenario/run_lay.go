@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/zkkit/zkkit/ensemble"
-	"github.com/zkkit/zkkit/partition"
 )
 
 // lay lays the links that the fault is injected into, and says who connects to which servers.
@@ -16,6 +15,9 @@ func (r *partitionRun) lay(ctx context.Context) error {
 		return r.divide(ctx)
 	}
 	r.far = r.server.addrs
+	if r.cfg.Program != nil {
+		return nil // instances have links of their own
+	}
 	for i, addr := range r.server.addrs {
 		name := "holder-zk"
 		if i > 0 {
@@ -70,9 +72,4 @@ func leaderOf(ctx context.Context, e *ensemble.Ensemble) (*ensemble.Server, erro
 			return nil, err
 		}
 	}
-}
-
-// faultText names the cut for the event that records it.
-func (r *partitionRun) faultText(kind partition.Kind, direction partition.Direction) string {
-	return fmt.Sprintf("%s: %s, %s; holder <-> resource: jam", r.evidence().Parameters.Between(), kind, direction)
 }

@@ -41,10 +41,14 @@ func (r *partitionRun) prepare(ctx context.Context) error {
 	if r.made, err = r.observer.missing(within, c.LockPath); err != nil {
 		return r.unreachable(ctx, err)
 	}
-	if r.resource, err = newResource(r.rec, c.Recipe != RecipeStock); err != nil {
+	if c.Program != nil {
+		return r.prepareInstances(within)
+	}
+	r.resource = newResource(r.rec, c.Recipe != RecipeStock)
+	if r.resourceAddr, err = r.resource.listen(""); err != nil {
 		return err
 	}
-	if r.res, err = r.network.Link(ctx, "holder-resource", r.resource.addr()); err != nil {
+	if r.res, err = r.network.Link(ctx, "holder-resource", r.resourceAddr); err != nil {
 		return environment(err)
 	}
 	return r.connect(within)
@@ -87,7 +91,7 @@ func (r *partitionRun) connect(ctx context.Context) error {
 	for i := range r.cfg.Clients {
 		who, servers, resource := WhoHolder, r.near, r.res.Addr()
 		if i > 0 {
-			who, servers, resource = WhoWaiter, r.far, r.resource.addr()
+			who, servers, resource = WhoWaiter, r.far, r.resourceAddr
 		}
 		if i > 1 {
 			who = fmt.Sprintf("%s-%d", WhoWaiter, i)
@@ -117,6 +121,10 @@ func (r *partitionRun) connect(ctx context.Context) error {
 
 // close gives everything back, in the order in which it can be given back, however far the run came.
 func (r *partitionRun) close(ctx context.Context) {
+	patience := patience
+	if r.cfg.Program != nil {
+		patience += r.cfg.Program.Grace
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if r.network != nil {
@@ -130,6 +138,7 @@ func (r *partitionRun) close(ctx context.Context) {
 	for _, a := range r.actors {
 		a.writer.close()
 	}
+	r.endInstances()
 	r.playing.Wait()
 	var wg sync.WaitGroup
 	for _, a := range r.actors {
@@ -138,11 +147,17 @@ func (r *partitionRun) close(ctx context.Context) {
 	wg.Wait()
 	if r.observer != nil {
 		r.observer.wg.Wait()
+		if r.owners != nil {
+			r.owners.remove(ctx)
+		}
 		r.observer.cleanUp(ctx, r.made)
 		_ = r.observer.client.Close()
 	}
 	if r.network != nil {
 		_ = r.network.Close()
+	}
+	for _, i := range r.instances {
+		i.close()
 	}
 	if r.resource != nil {
 		r.resource.close()
