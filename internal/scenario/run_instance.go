@@ -164,6 +164,13 @@ func (i *instance) connected() bool {
 	return len(i.grants) > 0
 }
 
+// silent reports whether it is one that says when it holds the lock, and does not say so now.
+func (i *instance) silent() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.claims.told && !i.claims.open
+}
+
 // mute ends the time in which what the instance says and does is evidence.
 func (i *instance) mute() {
 	i.mu.Lock()

@@ -168,14 +168,14 @@ func (o *owners) update(change func()) {
 }
 
 // follow makes the node that owns now the one whose end is recorded, if it is of that instance.
-func (o *owners) follow(who string) (c zklock.Contender, ok bool) {
+func (o *owners) follow(who string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.queue) == 0 || o.whose(o.queue[0].SessionID) != who {
-		return c, false
+		return false
 	}
 	o.target, o.seen = &o.queue[0], o.at
-	return o.queue[0], true
+	return true
 }
 
 // now returns the queue as it was read last, what is closed at the next reading, and why there will be none.

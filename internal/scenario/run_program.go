@@ -83,8 +83,7 @@ func (r *partitionRun) tryInstances(ctx context.Context) error {
 	}
 	// A program that holds the lock for a short time only may have given it away meanwhile.
 	if err := r.await(ctx, "had the lock again", r.instances[0], func([]zklock.Contender) bool {
-		_, mine := r.owners.follow(WhoHolder)
-		return mine
+		return !r.instances[0].silent() && r.owners.follow(WhoHolder)
 	}); err != nil {
 		return err
 	}
@@ -197,6 +196,8 @@ func (r *partitionRun) neverDid(what string, i *instance) error {
 	why := fmt.Sprintf("it has a session, and made no node of a lock in %s (LOCK_PATH)", r.cfg.LockPath)
 	if queue, _, _ := r.owners.now(); !i.connected() {
 		why = "it opened no session at $ZK_SERVERS"
+	} else if i.silent() {
+		why = "it says that it has stopped using it"
 	} else if len(queue) > 0 {
 		why = fmt.Sprintf("%s has the lock", orSomebody(r.whose(queue[0].SessionID)))
 	}
