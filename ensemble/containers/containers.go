@@ -44,6 +44,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/zkkit/zkkit/partition"
 )
@@ -59,9 +60,9 @@ type Ensemble struct {
 	servers  []*Server
 	proxy    *toxiproxyContainer
 
-	change  sync.Mutex // Held by Stop and by who makes a link.
-	stopped bool       // guarded by change
-	stopErr error      // guarded by change
+	change  sync.Mutex  // Held by Stop and by who makes a link.
+	stopped atomic.Bool // Written with change held.
+	stopErr error       // guarded by change
 }
 
 // Servers returns the servers, by their number. The slice is the caller's.
@@ -153,14 +154,14 @@ func leaderOf(modes []string) (leader int, ok bool) {
 func (e *Ensemble) Stop() error {
 	e.change.Lock()
 	defer e.change.Unlock()
-	if e.stopped {
+	if e.stopped.Swap(true) {
 		return e.stopErr
 	}
 	var closed error
 	if e.proxy != nil && e.proxy.network != nil {
 		closed = e.proxy.network.Close()
 	}
-	e.stopped, e.stopErr = true, errors.Join(closed, e.remove())
+	e.stopErr = errors.Join(closed, e.remove())
 	e.cfg.Logger.Info("ZooKeeper stopped", "ensemble", e.id)
 	return e.stopErr
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 const (
 	pingTimeout   = 10 * time.Second // An engine that is there answers in milliseconds; a busy machine takes longer.
 	removeTimeout = 2 * time.Minute
+	createTimeout = time.Minute
 )
 
 // An engine is a Docker engine of this machine. testcontainers-go finds it (DOCKER_HOST, contexts, rootless sockets, its own properties) and knows
@@ -28,7 +30,11 @@ type engine struct {
 
 // connect returns the engine, or an error that wraps ErrNoEngine.
 func connect(ctx context.Context) (*engine, error) {
-	c, err := testcontainers.NewDockerClientWithOpts(ctx)
+	var options []client.Opt
+	if host := os.Getenv(client.EnvOverrideHost); host != "" {
+		options = append(options, client.WithHost(host)) // Where nobody answers there, the library would take another engine.
+	}
+	c, err := testcontainers.NewDockerClientWithOpts(ctx, options...)
 	if err != nil {
 		return nil, noEngine(ctx, err)
 	}
@@ -124,6 +130,12 @@ func (e *engine) removeContainer(ctx context.Context, id string) error {
 			return explain(ctx, "removing the container "+id, err)
 		}
 	}
+}
+
+// whole returns a context for a request that makes something. It is not cancelled with ctx: the engine might go on with it unseen, and what it
+// made would be left behind. Whoever uses it looks at ctx afterwards.
+func whole(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(context.WithoutCancel(ctx), createTimeout, fmt.Errorf("no answer after %v", createTimeout))
 }
 
 // gone returns err, but nil if it says that there is nothing to remove.

@@ -41,7 +41,7 @@ func (e *Ensemble) Link(ctx context.Context, name, upstream string) (*partition.
 	defer e.change.Unlock()
 	p := e.proxy
 	switch _, exists := p.network.Lookup(name); {
-	case e.stopped:
+	case e.stopped.Load():
 		return nil, ErrStopped
 	case exists:
 		return nil, fmt.Errorf("%w: %s", partition.ErrLinkExists, name)

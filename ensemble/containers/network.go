@@ -58,6 +58,15 @@ const (
 // where the subnet was given, and which one is free only it knows: so it is asked for a network, and then for the same one again.
 func (e *engine) makeNetwork(ctx context.Context, name string, internal bool, labels map[string]string) (network, error) {
 	options := client.NetworkCreateOptions{Driver: "bridge", Internal: internal, Labels: labels}
+	if internal {
+		// Without an address of this machine in it, or the engine would forward published ports through it when the other network is gone.
+		options.Options = map[string]string{"com.docker.network.bridge.inhibit_ipv4": "true"}
+	}
+	if ctx.Err() != nil {
+		return network{}, context.Cause(ctx)
+	}
+	ctx, cancel := whole(ctx)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
 		options.IPAM = nil
 		draft, err := e.NetworkCreate(ctx, name, options)

@@ -180,6 +180,9 @@ func (s *Server) move(ctx context.Context, side Side, away bool) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ensemble.stopped.Load() {
+		return ErrStopped
+	}
 	for _, side := range sides {
 		if s.away[side] == away {
 			continue
@@ -203,6 +206,9 @@ func (s *Server) move(ctx context.Context, side Side, away bool) error {
 
 // Log returns the last lines that the server wrote, at most 200, the oldest first.
 func (s *Server) Log(ctx context.Context) (string, error) {
+	if s.ensemble.stopped.Load() {
+		return "", ErrStopped
+	}
 	return s.ensemble.engine.log(ctx, s.id)
 }
 
@@ -231,11 +237,17 @@ func (s *Server) do(ctx context.Context, what string, f func(*container.State) e
 	if err == nil {
 		err = f(state)
 	}
+	if errors.Is(err, ErrStopped) {
+		return err
+	}
 	return explain(ctx, what+" "+s.name, err)
 }
 
 // state returns what the engine says about the container; it counts one that is paused as running.
 func (s *Server) state(ctx context.Context) (*container.State, error) {
+	if s.ensemble.stopped.Load() {
+		return nil, ErrStopped
+	}
 	c, err := s.ensemble.engine.ContainerInspect(ctx, s.id, client.ContainerInspectOptions{})
 	switch {
 	case errdefs.IsNotFound(err):

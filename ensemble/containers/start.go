@@ -169,9 +169,14 @@ func (s *Server) endpoint(side Side) *api.EndpointSettings {
 	return s.ensemble.networks[side].endpoint(10+s.number, s.name)
 }
 
-// create creates a container. An image that was removed since it was looked for is missing after all.
+// create creates a container.
 func (e *engine) create(ctx context.Context, options client.ContainerCreateOptions) (id string, err error) {
-	made, err := e.ContainerCreate(ctx, options)
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	request, cancel := whole(ctx)
+	defer cancel()
+	made, err := e.ContainerCreate(request, options)
 	return made.ID, err
 }
 
