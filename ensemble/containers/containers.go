@@ -161,14 +161,14 @@ func (e *Ensemble) Stop() error {
 	if e.proxy != nil && e.proxy.network != nil {
 		closed = e.proxy.network.Close()
 	}
-	e.stopErr = errors.Join(closed, e.remove())
+	e.stopErr = errors.Join(closed, e.remove(context.Background())) // Whatever has become of the caller's own.
 	e.cfg.Logger.Info("ZooKeeper stopped", "ensemble", e.id)
 	return e.stopErr
 }
 
 // remove removes all containers and networks, and lets go of the engine.
-func (e *Ensemble) remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
+func (e *Ensemble) remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
 	err := e.engine.removeAll(ctx, ensembleLabel+"="+e.id)
 	e.engine.close()

@@ -28,7 +28,7 @@ func TestLinksThroughToxiproxy(t *testing.T) {
 			if official := os.Getenv("ZKKIT_TOXIPROXY_STOCK_IMAGE"); name == "stock" && official != "" {
 				image = official
 			}
-			e := Run(t, Config{ToxiproxyImage: image})
+			e := Run(t, Config{ToxiproxyImage: image, NoPull: true})
 			gated := !strings.Contains(strings.Join(e.Network().Caveats(), " "), "Without the gate")
 			if name == "stock" || os.Getenv("ZKKIT_TOXIPROXY_IMAGE") == "" {
 				require.Equal(t, name == "gate", gated, "this is another image")

@@ -101,9 +101,9 @@ func engineFor(t *testing.T) *engine {
 func left(t *testing.T, e *engine, label string) []string {
 	t.Helper()
 	filter := make(client.Filters).Add("label", label)
-	list, err := e.ContainerList(context.Background(), client.ContainerListOptions{All: true, Filters: filter})
+	list, err := e.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: filter})
 	require.NoError(t, err)
-	networks, err := e.NetworkList(context.Background(), client.NetworkListOptions{Filters: filter})
+	networks, err := e.NetworkList(t.Context(), client.NetworkListOptions{Filters: filter})
 	require.NoError(t, err)
 	var names []string
 	for _, c := range list.Items {
@@ -118,7 +118,7 @@ func left(t *testing.T, e *engine, label string) []string {
 // volumes returns the names of all volumes of the engine.
 func volumes(t *testing.T, e *engine) []string {
 	t.Helper()
-	list, err := e.VolumeList(context.Background(), client.VolumeListOptions{})
+	list, err := e.VolumeList(t.Context(), client.VolumeListOptions{})
 	require.NoError(t, err)
 	names := []string{}
 	for _, v := range list.Items {

@@ -39,7 +39,7 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 	e := &Ensemble{cfg: cfg, engine: engine, id: strings.ToLower(rand.Text()[:8])}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, e.abandon())
+			err = errors.Join(err, e.abandon(context.WithoutCancel(ctx)))
 		}
 	}()
 	zookeeper, err := engine.image(ctx, imageName{cfg.ZooKeeperImage, "ZKKIT_ZOOKEEPER_IMAGE", DefaultZooKeeperImage, "zkkit/zookeeper:latest"}, !cfg.NoPull)
@@ -70,7 +70,7 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 }
 
 // abandon removes what there is of an ensemble that could not be started.
-func (e *Ensemble) abandon() error {
+func (e *Ensemble) abandon(ctx context.Context) error {
 	if e.labels == nil {
 		e.engine.close()
 		return nil
@@ -78,7 +78,7 @@ func (e *Ensemble) abandon() error {
 	if e.proxy != nil && e.proxy.network != nil {
 		_ = e.proxy.network.Close() // It has no links yet.
 	}
-	return e.remove()
+	return e.remove(ctx)
 }
 
 // makeNetworks makes both networks. That of the peers leads nowhere else, so that the other one is the way to and from this machine.

@@ -118,9 +118,7 @@ func TestEngineDiesInTheMiddle(t *testing.T) {
 	if !strings.HasPrefix(host, "unix://") {
 		t.Skipf("the engine is at %s: only one at a Unix socket can be played dead", host)
 	}
-	dir, err := os.MkdirTemp("", "zkkit-engine-") // The name of a socket is short.
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	stop := forward(t, filepath.Join(dir, "s"), strings.TrimPrefix(host, "unix://"))
 	cmd, out := helper(t, "deserted", "DOCKER_HOST=unix://"+filepath.Join(dir, "s"), "DOCKER_DIES="+filepath.Join(dir, "died"))
 	said := line(t, out)
