@@ -19,6 +19,7 @@ import (
 const (
 	EngineAuto     = "auto"     // servers that are named, else what is installed here, else EngineEmbedded
 	EngineLocal    = "local"    // a server started here, as a process of its own
+	EngineDocker   = "docker"   // servers in containers, on this machine's Docker engine
 	EngineConnect  = "connect"  // servers that the user names; only the run's own clients are ever cut off
 	EngineEmbedded = "embedded" // package zktest in this process: not a real ZooKeeper
 )
@@ -27,7 +28,9 @@ const (
 const shortestSession = 50 * time.Millisecond
 
 // EngineKinds returns the names of all engines.
-func EngineKinds() []string { return []string{EngineAuto, EngineLocal, EngineConnect, EngineEmbedded} }
+func EngineKinds() []string {
+	return []string{EngineAuto, EngineLocal, EngineDocker, EngineConnect, EngineEmbedded}
+}
 
 // A UsageError is a wish that makes no sense, with what to wish for instead, in one line.
 type UsageError struct{ Text string }
@@ -83,8 +86,8 @@ type server struct {
 	tick   time.Duration // 0 if it is not known
 	stop   func() error
 
-	ensemble  *ensemble.Ensemble // nil if it was not started here
-	syncLimit time.Duration      // 0 if it does not matter
+	fleet     *fleet        // nil if they were not started here
+	syncLimit time.Duration // 0 if it does not matter
 }
 
 // resolve checks c for sense and settles EngineAuto.
@@ -99,12 +102,14 @@ func (c EngineConfig) resolve(session time.Duration) (EngineConfig, error) {
 		case c.Kind == EngineEmbedded:
 			return c, usage("--engine embedded is a single server: --engine local, or leave --ensemble out")
 		}
-		c.Kind = EngineLocal // and not what auto takes instead
+		if c.Kind != EngineDocker {
+			c.Kind = EngineLocal // and not what auto takes instead
+		}
 	}
 	switch c.Kind {
 	case "", EngineAuto:
 		c.Kind = AutoEngine(c.Servers)
-	case EngineLocal, EngineEmbedded:
+	case EngineLocal, EngineDocker, EngineEmbedded:
 		if len(c.Servers) > 0 {
 			return c, usage("--servers names servers to connect to, --engine %s starts one: leave one of them out", c.Kind)
 		}
@@ -142,6 +147,8 @@ func (c EngineConfig) start(ctx context.Context, session time.Duration, network 
 		return c.connect(ctx)
 	case EngineEmbedded:
 		return c.embed(ctx, session)
+	case EngineDocker:
+		return c.contain(ctx, session)
 	}
 	cfg := ensemble.Config{
 		Servers: c.Ensemble, Network: network, Namespaces: c.namespaces, SyncLimit: c.syncLimit,
@@ -164,7 +171,7 @@ func (c EngineConfig) start(ctx context.Context, session time.Duration, network 
 		return nil, environment(err)
 	}
 	return &server{
-		engine: Engine{Kind: EngineLocal, Version: e.Version()}, addrs: e.Addrs(), tick: c.Tick, stop: e.Stop, ensemble: e, syncLimit: c.syncLimit,
+		engine: Engine{Kind: EngineLocal, Version: e.Version()}, addrs: e.Addrs(), tick: c.Tick, stop: e.Stop, fleet: localFleet(e, c.namespaces), syncLimit: c.syncLimit,
 	}, nil
 }
 

@@ -69,6 +69,8 @@ const (
 	// false: then the harness had to kill what the program had left running, which might have gone on believing.
 	Started = "started"
 	Exited  = "exited"
+	// Behind is the last that the holder's server knows of, as its Zxid, shortly before the heal of a cut among servers that nobody counts. Recorded by the harness.
+	Behind = "behind"
 	// Interrupted is the run being stopped from outside.
 	Interrupted = "interrupted"
 	// Note is a remark for the reader. No check looks at it.
@@ -125,7 +127,7 @@ type Event struct {
 func known(what string) bool {
 	switch what {
 	case Cut, Heal, State, Acquired, Rejoined, BeliefEnded, Released, StillBelieving, NodeSeen, NodeGone, Owner, ObserverLost, Sealed, Write,
-		WriteSent, WriteAnswered, Traffic, SessionExpiredLearnt, Elected, Owns, Owned, Started, Exited, Interrupted, Note:
+		WriteSent, WriteAnswered, Traffic, SessionExpiredLearnt, Elected, Behind, Owns, Owned, Started, Exited, Interrupted, Note:
 		return true
 	}
 	return false

@@ -16,6 +16,7 @@ type facts struct {
 	gone      *Event
 	owner     *Event // the first reading after the heal
 	elected   *Event // while the old leader was cut off
+	behind    *Event
 	learnt    *Event // session-expired-learnt of the holder
 	rejoined  *Event
 	writes    []write // in the resource's order
@@ -80,6 +81,10 @@ func (f *facts) add(e *Event) {
 		first(&f.cut, e)
 	case Heal:
 		first(&f.heal, e)
+	case Behind:
+		if f.cut != nil && f.heal == nil {
+			first(&f.behind, e)
+		}
 	case Elected:
 		if f.cut != nil && f.heal == nil {
 			first(&f.elected, e)

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zkkit/zkkit/ensemble"
 	"github.com/zkkit/zkkit/partition"
 )
 
@@ -146,7 +145,7 @@ type partitionRun struct {
 	requested  time.Duration // by a program
 	length     time.Duration
 	cut        []*partition.Link // what the fault is injected into
-	isolated   *ensemble.Server  // instead of cut, where the network is cut
+	apart      []int             // the servers that are cut off from the others, of the fleet
 	near, far  []string          // the servers of the holder, and those of everybody else
 	res        *partition.Link   // holder to the resource
 }

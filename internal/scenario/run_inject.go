@@ -2,8 +2,11 @@ package scenario
 
 import (
 	"context"
+	"regexp"
+	"strconv"
 	"time"
 
+	"github.com/zkkit/zkkit/ensemble"
 	"github.com/zkkit/zkkit/partition"
 )
 
@@ -22,7 +25,7 @@ type healed struct {
 
 // inject puts the fault in force, wherever it is.
 func (r *partitionRun) inject(ctx context.Context, kind partition.Kind, direction partition.Direction) (injected, error) {
-	if r.isolated != nil {
+	if len(r.apart) > 0 && r.server.fleet.links == nil {
 		return r.isolate(ctx)
 	}
 	var cuts []*partition.Cut
@@ -56,36 +59,59 @@ func healLinks(ctx context.Context, cuts []*partition.Cut) (healed, error) {
 	return h, nil
 }
 
-// isolate cuts the leader off from its followers, and notes when another server leads.
+// isolate has the network between the servers cut. Nobody counts what crosses that, so what shows that nothing does is noted: that the others elect another leader, or
+// that the server of the holder has not learnt what happened among the others.
 func (r *partitionRun) isolate(ctx context.Context) (injected, error) {
-	e := r.server.ensemble
-	if err := e.Isolate(ctx, r.isolated); err != nil {
+	f := r.server.fleet
+	if err := f.isolate(ctx, r.apart); err != nil {
 		return injected{}, err // the servers' stop heals
 	}
 	started := time.Now()
 	watching, stop := context.WithCancel(ctx)
-	r.playing.Go(func() {
-		for {
-			leader, err := leaderOf(watching, e)
-			if err != nil {
-				return
-			}
-			if leader != r.isolated {
-				r.rec.now(Event{Who: WhoHarness, What: Elected, Detail: leader.Name() + " was elected"})
-				return
-			}
-			if sleep(watching, lookForLeader) != nil {
-				return
-			}
-		}
-	})
+	if r.cfg.Where == WhereLeader {
+		r.playing.Go(func() { r.awaitElection(watching) })
+	}
 	return injected{started, func(ctx context.Context) (healed, error) {
 		stop()
+		if r.cfg.Where != WhereLeader {
+			r.noteBehind(ctx)
+		}
 		began := time.Now()
-		err := e.Heal(ctx)
+		err := f.heal(ctx, r.apart)
 		return healed{at: time.Now(), took: time.Since(began)}, err
 	}}, nil
 }
+
+// awaitElection notes when another than the server that is cut off leads.
+func (r *partitionRun) awaitElection(ctx context.Context) {
+	f := r.server.fleet
+	for {
+		leader, err := f.leads(ctx)
+		if err == nil && leader != r.apart[0] {
+			r.rec.now(Event{Who: WhoHarness, What: Elected, Detail: f.names[leader] + " was elected"})
+			return
+		}
+		if sleep(ctx, lookForLeader) != nil {
+			return
+		}
+	}
+}
+
+// noteBehind notes what the holder's server knows of last.
+func (r *partitionRun) noteBehind(ctx context.Context) {
+	srvr, err := ensemble.FourLetter(ctx, r.near[0], "srvr")
+	m := zxidLine.FindStringSubmatch(srvr)
+	if err != nil || m == nil {
+		r.rec.now(Event{Who: WhoHarness, What: Note, Detail: "the holder's server does not say what it knows"})
+		return
+	}
+	zxid, err := strconv.ParseUint(m[1], 16, 64)
+	if err == nil {
+		r.rec.now(Event{Who: WhoHarness, What: Behind, Zxid: zxid, Detail: r.server.fleet.names[r.apart[0]] + " knows of nothing after this"})
+	}
+}
+
+var zxidLine = regexp.MustCompile(`(?m)^Zxid: 0x([0-9a-f]+)`)
 
 // lookForLeader is the pause between two questions who leads.
 const lookForLeader = 50 * time.Millisecond

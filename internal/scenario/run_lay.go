@@ -2,11 +2,7 @@ package scenario
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
-
-	"github.com/zkkit/zkkit/ensemble"
 )
 
 // lay lays the links that the fault is injected into, and says who connects to which servers.
@@ -34,42 +30,29 @@ func (r *partitionRun) lay(ctx context.Context) error {
 
 // divide takes as many servers as are to be cut off from the others, the leader or followers. The holder knows the first of them only, and everybody else knows those that stay.
 func (r *partitionRun) divide(ctx context.Context) error {
-	leader, err := leaderOf(ctx, r.server.ensemble)
+	f := r.server.fleet
+	leader, err := f.leads(ctx)
 	if err != nil {
 		return err
 	}
-	var apart, stay []*ensemble.Server
-	for _, s := range r.server.ensemble.Servers() {
-		if (s == leader) == (r.cfg.Where == WhereLeader) && len(apart) < r.cfg.Where.spared(len(r.server.addrs)) {
-			apart = append(apart, s)
+	var stay []int
+	for i, addr := range r.server.addrs {
+		if (i == leader) == (r.cfg.Where == WhereLeader) && len(r.apart) < r.cfg.Where.spared(len(r.server.addrs)) {
+			r.apart = append(r.apart, i)
 			continue
 		}
-		stay = append(stay, s)
-		r.far = append(r.far, s.Addr())
+		stay = append(stay, i)
+		r.far = append(r.far, addr)
 	}
-	r.near = []string{apart[0].Addr()}
-	r.rec.now(Event{Who: WhoHarness, What: Note, Detail: fmt.Sprintf("%s leads, the holder talks to %s only", leader.Name(), apart[0].Name())})
-	if r.cfg.Where == WhereLeader {
-		r.isolated = leader
+	r.near = []string{r.server.addrs[r.apart[0]]}
+	r.rec.now(Event{Who: WhoHarness, What: Note, Detail: fmt.Sprintf("%s leads, the holder talks to %s only", f.names[leader], f.names[r.apart[0]])})
+	if f.links == nil {
 		return nil
 	}
-	for _, a := range apart {
-		for _, b := range stay {
-			r.cut = append(r.cut, r.server.ensemble.Links(a.Number(), b.Number())...)
+	for _, i := range r.apart {
+		for _, j := range stay {
+			r.cut = append(r.cut, f.links(i, j)...)
 		}
 	}
 	return nil
-}
-
-// leaderOf waits until somebody leads.
-func leaderOf(ctx context.Context, e *ensemble.Ensemble) (*ensemble.Server, error) {
-	for {
-		leader, err := e.Leader(ctx)
-		if !errors.Is(err, ensemble.ErrNoLeader) {
-			return leader, err
-		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return nil, err
-		}
-	}
 }

@@ -23,7 +23,7 @@ func (r *partitionRun) prepare(ctx context.Context) error {
 		return environment(err)
 	}
 	quorum := r.network
-	if !c.Where.amongServers() || c.Where == WhereLeader {
+	if !c.Where.amongServers() || c.Where == WhereLeader || c.Engine.Kind == EngineDocker {
 		quorum = nil // servers that nobody cuts off need no links between them, and a leader is not isolated by any
 	}
 	if r.server, err = c.Engine.start(ctx, c.Session, quorum); err != nil {
