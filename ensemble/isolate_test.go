@@ -14,6 +14,7 @@ import (
 // The leader is isolated from its followers while its clients still reach it. It serves them until it notices; the others elect another, which gives every session a
 // whole timeout from then on; and when all is healed the old one follows.
 func TestLeaderIsolated(t *testing.T) {
+	t.Parallel()
 	namespaces(t)
 	const syncLimit, timeout = 3 * time.Second, 4 * time.Second
 	e := Run(t, Config{Servers: 3, Namespaces: true, SyncLimit: syncLimit})
@@ -87,6 +88,7 @@ func TestLeaderIsolated(t *testing.T) {
 
 // A minority of five is isolated, the leader with it, and a client that reaches only them; the control is a client on the other side.
 func TestMinorityIsolated(t *testing.T) {
+	t.Parallel()
 	namespaces(t)
 	e := Run(t, Config{Servers: 5, Namespaces: true})
 	old := awaitLeader(t, e)
