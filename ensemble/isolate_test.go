@@ -81,6 +81,17 @@ func TestLeaderIsolated(t *testing.T) {
 
 	require.NoError(t, e.Heal(t.Context()))
 	awaitFollower(t, old)
+
+	// Cut off from this machine, it does not hear of it, but is asked how it is all the same.
+	require.NoError(t, e.Cut(t.Context(), []*Site{old.Site()}, []*Site{e.Here()}))
+	for range 20 {
+		_, err = FourLetter(within(t, 20*time.Millisecond), old.Addr(), "srvr")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	}
+	mode, err := old.Mode(within(t, patience))
+	require.NoError(t, err)
+	require.Equal(t, "follower", mode)
+	require.NoError(t, e.Heal(t.Context()))
 	stat, err = connect(t, old).Exists(t.Context(), "/meanwhile")
 	require.NoError(t, err)
 	require.NotNil(t, stat)
