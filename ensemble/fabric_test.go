@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -134,6 +135,26 @@ func TestRoutes(t *testing.T) {
 		"docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n" +
 		"tun0\t000012C6\t00000000\t0001\t0\t0\t0\t0000FEFF\t0\t0\t0\n"
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("172.17.0.0/16"), testNet}, routes(table))
+}
+
+// ctx ends at several moments of a start. In none of them may an interface or a directory be left.
+func TestStartWithNamespacesCancelled(t *testing.T) {
+	namespaces(t)
+	installed(t)
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	for _, after := range []time.Duration{0, 5 * time.Millisecond, 15 * time.Millisecond, 30 * time.Millisecond, 60 * time.Millisecond, 300 * time.Millisecond} {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), after, errors.New("changed my mind"))
+		e, err := Start(ctx, Config{Servers: 3, Namespaces: true})
+		cancel()
+		if err == nil { // A fast machine.
+			require.NoError(t, e.Stop())
+		} else {
+			require.ErrorContains(t, err, "changed my mind")
+		}
+		requireNoDevice(t)
+		requireEmpty(t, tmp)
+	}
 }
 
 // What is cut and isolated must be there, and be two sides.

@@ -2,6 +2,7 @@ package ensemble
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -44,6 +45,9 @@ func exchange(ctx context.Context, d net.Dialer, addr, word string) (answer stri
 	ctx, cancel := context.WithTimeout(ctx, fourLetterTimeout)
 	defer cancel()
 	defer func() {
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+			<-ctx.Done() // Whose deadline is the only one: the dialer has a timer of its own, which may be first.
+		}
 		if err != nil && ctx.Err() != nil {
 			err = context.Cause(ctx) // Rather than what became of the connection because of it.
 		}

@@ -14,6 +14,7 @@ import (
 // The leader is isolated from its followers while its clients still reach it. It serves them until it notices; the others elect another, which gives every session a
 // whole timeout from then on; and when all is healed the old one follows.
 func TestLeaderIsolated(t *testing.T) {
+	t.Parallel()
 	namespaces(t)
 	const syncLimit, timeout = 3 * time.Second, 4 * time.Second
 	e := Run(t, Config{Servers: 3, Namespaces: true, SyncLimit: syncLimit})
@@ -80,6 +81,17 @@ func TestLeaderIsolated(t *testing.T) {
 
 	require.NoError(t, e.Heal(t.Context()))
 	awaitFollower(t, old)
+
+	// Cut off from this machine, it does not hear of it, but is asked how it is all the same.
+	require.NoError(t, e.Cut(t.Context(), []*Site{old.Site()}, []*Site{e.Here()}))
+	for range 20 {
+		_, err = FourLetter(within(t, 20*time.Millisecond), old.Addr(), "srvr")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	}
+	mode, err := old.Mode(within(t, patience))
+	require.NoError(t, err)
+	require.Equal(t, "follower", mode)
+	require.NoError(t, e.Heal(t.Context()))
 	stat, err = connect(t, old).Exists(t.Context(), "/meanwhile")
 	require.NoError(t, err)
 	require.NotNil(t, stat)
@@ -87,6 +99,7 @@ func TestLeaderIsolated(t *testing.T) {
 
 // A minority of five is isolated, the leader with it, and a client that reaches only them; the control is a client on the other side.
 func TestMinorityIsolated(t *testing.T) {
+	t.Parallel()
 	namespaces(t)
 	e := Run(t, Config{Servers: 5, Namespaces: true})
 	old := awaitLeader(t, e)

@@ -26,7 +26,7 @@ import (
 type links struct {
 	shown  *partition.Network // Config.Network.
 	hidden *partition.Network // For the election ports.
-	made   []string           // In shown.
+	undo   []func() error     // What ends them.
 }
 
 func linkName(from, to int) string { return fmt.Sprintf("zk%d-zk%d", from, to) }
@@ -56,7 +56,8 @@ func (e *Ensemble) link(ctx context.Context) (err error) {
 	if e.links.hidden, err = partition.New(ctx, partition.Config{Logger: e.cfg.Logger}); err != nil {
 		return err
 	}
-	defer func() { // also when ctx has ended
+	e.links.undo = append(e.links.undo, e.links.hidden.Close)
+	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.unlink())
 		}
@@ -76,7 +77,7 @@ func (e *Ensemble) link(ctx context.Context) (err error) {
 					return linkError(host, err)
 				}
 				if l.network == e.links.shown {
-					e.links.made = append(e.links.made, name)
+					e.links.undo = append(e.links.undo, func() error { return l.network.Unlink(name) }) //nolint:contextcheck // Called when ctx may have ended.
 				}
 			}
 		}
@@ -97,15 +98,15 @@ func linkError(host string, err error) error {
 
 // unlink removes what link made.
 func (e *Ensemble) unlink() error {
-	if e.links == nil || e.links.hidden == nil {
+	if e.links == nil {
 		return nil
 	}
 	var errs []error
-	for _, name := range e.links.made {
-		errs = append(errs, e.links.shown.Unlink(name))
+	for _, undo := range e.links.undo {
+		errs = append(errs, undo())
 	}
-	e.links.made = nil
-	return errors.Join(append(errs, e.links.hidden.Close())...)
+	e.links.undo = nil
+	return errors.Join(errs...)
 }
 
 // peerHost is what the configuration calls a member.

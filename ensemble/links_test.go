@@ -119,6 +119,7 @@ func TestFollowerCutOffFromItsLeader(t *testing.T) {
 			require.Equal(t, "before", string(data), "it does not hear of it")
 			// Then it notices, and serves nobody.
 			require.Eventually(t, func() bool { srvr, err := follower.ask(t.Context(), "srvr"); return err == nil && modeOf(srvr) == "" }, patience, 10*time.Millisecond)
+			t.Logf("it served for %v after the cut, with a syncLimit of %v", time.Since(cuts[0].Started()).Round(time.Millisecond), e.cfg.SyncLimit)
 			require.Eventually(t, func() bool { return raw.ping() != nil }, patience, 10*time.Millisecond)
 			for _, c := range cuts {
 				traffic, counted := c.Traffic()

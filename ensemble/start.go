@@ -71,7 +71,7 @@ func start(ctx context.Context, cfg Config, pick func(n int) ([]int, error)) (_ 
 		}
 		if err = e.link(ctx); err == nil {
 			if err = e.boot(ctx); err != nil {
-				err = errors.Join(err, e.unlink()) // also when ctx has ended
+				err = errors.Join(err, e.unlink())
 			}
 		}
 		if err == nil {

@@ -40,7 +40,7 @@ func newLoad(t *testing.T, clients int, heedless bool) *load {
 	if heedless {
 		l.resource = new(unfenced)
 	}
-	l.bound, l.tooLong = context.WithCancelCause(context.Background())
+	l.bound, l.tooLong = context.WithCancelCause(context.WithoutCancel(t.Context())) // Which ends before the players are done.
 	var ways []string
 	for i, addr := range zk.Addrs() {
 		link, err := l.net.Link(t.Context(), fmt.Sprintf("A-zk%d", i+1), addr)
