@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"runtime"
 	"time"
-
-	"github.com/zkkit/zkkit/internal/child"
 )
 
 const (
@@ -23,8 +21,10 @@ type process struct {
 	err  error         // How it ended; read after done.
 }
 
-// startProcess starts cmd, tied to the life of this process, with its output going to out. The fork happens on a goroutine that stays locked to its thread
-// until the child has ended, as [child.Tie] wants it.
+// startProcess starts cmd, tied to the life of this process, with its output going to out.
+//
+// The kernel sends the signal of a dying parent when the *thread* dies that forked the child. So the fork happens on a goroutine that stays
+// locked to its thread until the child has ended.
 func startProcess(cmd *exec.Cmd, out io.Writer) (*process, error) {
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = signalTimeout // Should anything inherit the output and hold it open.
@@ -33,7 +33,7 @@ func startProcess(cmd *exec.Cmd, out io.Writer) (*process, error) {
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		release, err := child.Tie(cmd)
+		release, err := startTied(cmd)
 		started <- err
 		if err != nil {
 			return
