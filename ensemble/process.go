@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"runtime"
 	"time"
-
-	"github.com/zkkit/zkkit/internal/child"
 )
 
 const (
@@ -25,7 +23,8 @@ type process struct {
 
 // startProcess starts cmd, in a namespace if that is not nil, tied to the life of this process, with its output going to out.
 //
-// The fork happens on a goroutine that stays locked to its thread until the child has ended, as [child.Tie] wants it.
+// The kernel sends the signal of a dying parent when the *thread* dies that forked the child. So the fork happens on a goroutine that stays
+// locked to its thread until the child has ended.
 func startProcess(cmd *exec.Cmd, ns *namespace, out io.Writer) (*process, error) {
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = signalTimeout // Should anything inherit the output and hold it open.
@@ -50,10 +49,10 @@ func startProcess(cmd *exec.Cmd, ns *namespace, out io.Writer) (*process, error)
 	return p, nil
 }
 
-// startIn is [child.Tie] in a namespace, if that is not nil. It reports whether the thread is where it was before; else it must end.
+// startIn is startTied in a namespace, if that is not nil. It reports whether the thread is where it was before; else it must end.
 func startIn(ns *namespace, cmd *exec.Cmd) (release func(), home bool, err error) {
 	if ns == nil {
-		release, err = child.Tie(cmd)
+		release, err = startTied(cmd)
 		return release, true, err
 	}
 	before, err := currentNamespace()
@@ -64,7 +63,7 @@ func startIn(ns *namespace, cmd *exec.Cmd) (release func(), home bool, err error
 	if err := ns.enter(); err != nil {
 		return nil, true, err
 	}
-	release, err = child.Tie(cmd)
+	release, err = startTied(cmd)
 	return release, before.enter() == nil, err
 }
 

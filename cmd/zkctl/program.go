@@ -68,11 +68,8 @@ func programArgs(cmd *cobra.Command, args []string, o *partitionOptions) error {
 func programOutput(s *screen, o *partitionOptions) func(instance, line string) {
 	return func(instance, line string) {
 		text := strings.TrimRight(fmt.Sprintf("%-9s | %s", instance, line), " ") + "\n"
-		switch {
-		case o.json:
-			s.printErr(text)
-		case !o.quiet:
-			s.print(text)
+		if o.json || !o.quiet {
+			s.printSome(text, o.json)
 		}
 	}
 }

@@ -30,10 +30,14 @@ type instance struct {
 
 	mu     sync.Mutex // guards all below
 	claims claims
-	deaf   bool // what it says is no evidence any more
+	still  time.Time // when it last said something that was recorded
+	deaf   bool      // what it says is no evidence any more
 	said   []string
 	grants []handshake
 }
+
+// tooSoon is how soon a program may say again that it holds the lock and be recorded: one that says so in a tight loop would fill the report.
+const tooSoon = 10 * time.Millisecond
 
 // saidLines is how many lines of a program are repeated when it ends too early.
 const saidLines = 3
@@ -82,6 +86,10 @@ func (i *instance) read(from *os.File, believe bool) {
 		if believe && !i.deaf {
 			events, wrong := i.claims.hear(line, i.rec.started())
 			for _, e := range events {
+				if e.What == StillBelieving && at.Sub(i.still) < tooSoon {
+					continue
+				}
+				i.still = at
 				i.rec.add(at, e)
 			}
 			if wrong != "" {

@@ -142,6 +142,10 @@ func (r *partitionRun) awaitHolder(ctx context.Context, i *instance) error {
 			return false
 		}
 		h, mine := i.owns(queue[0].SessionID)
+		if strings.Contains(queue[0].Path, "__rlock__") {
+			foreign = environment(fmt.Errorf("the node %s is that of a shared lock, which several own at once: take an exclusive one", queue[0].Path))
+			return true
+		}
 		if !mine {
 			foreign = environment(fmt.Errorf("the lock's node %s is owned in session 0x%x, which did not come through $ZK_SERVERS: does the program connect to that, or does "+
 				"somebody else use the lock?", queue[0].Path, queue[0].SessionID))
