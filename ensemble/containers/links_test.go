@@ -35,16 +35,17 @@ func TestLinksThroughToxiproxy(t *testing.T) {
 			}
 			observer := open(t, sessionTimeout, e.Addrs()[0])
 			for _, kind := range []partition.Kind{partition.Drop, partition.Jam, partition.Refuse, partition.Reset} {
-				path := "/" + kind.String()
-				link, err := e.Link(within(t), "holder-"+kind.String(), e.Servers()[0].Upstream())
-				require.NoError(t, err)
-				lease := hold(t, open(t, sessionTimeout, link.Addr()), path)
-				cut := link.MustCut(t, kind, partition.Both)
-				requireClosed(t, lease.Done())
-				require.ErrorIs(t, lease.Err(), session.ErrLost, kind)
-				requireGone(t, observer, path)
-				cut.MustHeal(t)
-				open(t, sessionTimeout, link.Addr())
+				t.Run(kind.String(), func(t *testing.T) {
+					t.Parallel()
+					link, err := e.Link(within(t), "holder-"+kind.String(), e.Servers()[0].Upstream())
+					require.NoError(t, err)
+					lease := hold(t, open(t, sessionTimeout, link.Addr()), "/"+kind.String())
+					cut := link.MustCut(t, kind, partition.Both)
+					requireGone(t, observer, lease.Path())
+					require.ErrorIs(t, lease.Err(), session.ErrLost, "it believes in what is gone")
+					cut.MustHeal(t)
+					open(t, sessionTimeout, link.Addr())
+				})
 			}
 		})
 	}
@@ -77,15 +78,15 @@ func TestDisconnectLosesPackets(t *testing.T) {
 	s := e.Servers()[0]
 	link, err := e.Link(within(t), "client", s.Upstream())
 	require.NoError(t, err)
-	ask := func() (string, error) {
+	ask := func(timeout time.Duration) (string, error) {
 		c, err := net.Dial("tcp", link.Addr())
 		require.NoError(t, err)
 		defer c.Close()
-		require.NoError(t, c.SetDeadline(time.Now().Add(3*time.Second)))
+		require.NoError(t, c.SetDeadline(time.Now().Add(timeout)))
 		_, _ = io.WriteString(c, "ruok")
 		return bufio.NewReader(c).ReadString('k')
 	}
-	answer, err := ask()
+	answer, err := ask(patience)
 	require.NoError(t, err)
 	require.Equal(t, "imok", answer)
 	old, err := net.Dial("tcp", link.Addr())
@@ -99,7 +100,7 @@ func TestDisconnectLosesPackets(t *testing.T) {
 	_, err = old.Read(make([]byte, 1))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "an old connection")
 	require.NoError(t, s.Reconnect(within(t), Clients))
-	require.Eventually(t, func() bool { answer, err := ask(); return err == nil && answer == "imok" }, patience, probeEvery)
+	require.Eventually(t, func() bool { answer, err := ask(3 * time.Second); return err == nil && answer == "imok" }, patience, probeEvery)
 }
 
 // requireEpoch returns the number of the election that a server's last transaction comes from.
