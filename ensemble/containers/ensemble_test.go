@@ -190,3 +190,19 @@ func TestLeaderIsolatedFromItsClients(t *testing.T) {
 	requireMode(t, l, "leader")
 	require.Equal(t, epoch, requireEpoch(t, l), "there was an election")
 }
+
+// Faults may be combined: a server that stands still, or has ended, can be disconnected and reconnected.
+func TestDisconnectedWhilePausedOrKilled(t *testing.T) {
+	e := Run(t, Config{})
+	s := e.Servers()[0]
+	require.NoError(t, s.Pause(within(t)))
+	require.NoError(t, s.Disconnect(within(t), Both))
+	require.NoError(t, s.Reconnect(within(t), Both))
+	require.NoError(t, s.Resume(within(t)))
+	requireMode(t, s, "standalone")
+	require.NoError(t, s.Kill(within(t)))
+	require.NoError(t, s.Disconnect(within(t), Both))
+	require.NoError(t, s.Reconnect(within(t), Both))
+	require.NoError(t, s.Restart(within(t)))
+	requireMode(t, s, "standalone")
+}
