@@ -77,7 +77,7 @@ func (e *Ensemble) link(ctx context.Context) (err error) {
 					return linkError(host, err)
 				}
 				if l.network == e.links.shown {
-					e.links.undo = append(e.links.undo, func() error { return l.network.Unlink(name) }) //nolint:contextcheck // Called when ctx may have ended.
+					e.links.undo = append(e.links.undo, func() error { return l.network.Unlink(name) })
 				}
 			}
 		}

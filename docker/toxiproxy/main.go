@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,14 +43,19 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := serve(ctx, net.JoinHostPort(*host, *port), *config, logger); err != nil {
+	ln, err := net.Listen("tcp", net.JoinHostPort(*host, *port))
+	if err == nil {
+		err = serve(ctx, ln, *config, logger)
+	}
+	if err != nil {
 		logger.Error().Err(err).Msg("Toxiproxy ends")
 		os.Exit(4)
 	}
 }
 
-// serve serves the API on addr until ctx ends, and then ends all proxies.
-func serve(ctx context.Context, addr, config string, logger zerolog.Logger) error {
+// serve serves the API on ln until ctx ends, and then ends all proxies. It closes ln.
+func serve(ctx context.Context, ln net.Listener, config string, logger zerolog.Logger) error {
+	defer func() { _ = ln.Close() }()
 	zlog.Logger = logger // Some toxics log to the global one.
 	partition.RegisterGate()
 	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), logger)
@@ -64,10 +70,6 @@ func serve(ctx context.Context, addr, config string, logger zerolog.Logger) erro
 		if err != nil {
 			return fmt.Errorf("%s: %w", config, err)
 		}
-	}
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
 	}
 	server := &http.Server{Handler: api.Routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	unwatch := context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -93,7 +95,7 @@ func libraryVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			if dep.Path == "github.com/Shopify/toxiproxy/v2" {
-				return dep.Version[1:] + "+gate"
+				return strings.TrimPrefix(dep.Version, "v") + "+gate"
 			}
 		}
 	}

@@ -14,11 +14,13 @@ import (
 const sessionTimeout = 4 * time.Second
 
 func TestThreeServers(t *testing.T) {
-	before := volumes(t, engineFor(t))
+	engine := engineFor(t)
 	var id string
+	var disks []string
 	t.Run("up", func(t *testing.T) {
 		e := Run(t, Config{Servers: 3})
-		id = e.id
+		id, disks = e.id, volumes(t, engine, ensembleLabel+"="+e.id)
+		require.NotEmpty(t, disks, "the images declare some")
 		require.Len(t, e.Servers(), 3)
 		require.Equal(t, strings.Join(e.Addrs(), ","), e.ConnectString())
 		require.Regexp(t, `^3\.\d+\.\d+$`, e.Version())
@@ -46,11 +48,7 @@ func TestThreeServers(t *testing.T) {
 
 		requireLoopback(t, e)
 	})
-	if !t.Failed() {
-		e := engineFor(t)
-		require.Empty(t, left(t, e, ensembleLabel+"="+id))
-		require.ElementsMatch(t, before, volumes(t, e))
-	}
+	requireNothing(t, engine, id, disks)
 }
 
 // requireLoopback fails if anybody on another machine could reach a port.
@@ -137,12 +135,8 @@ func TestFollowerDisconnected(t *testing.T) {
 	require.NoError(t, f.Disconnect(within(t), Both), "again")
 	_, err = f.probe(within(t))
 	require.Error(t, err, "nobody can reach it")
-	stat, err := observer.Exists(within(t), "/held")
-	require.NoError(t, err)
-	require.NotNil(t, stat, "the servers give a session its time")
-	requireClosed(t, lease.Done())
-	require.ErrorIs(t, lease.Err(), session.ErrLost)
 	requireGone(t, observer, "/held")
+	require.ErrorIs(t, lease.Err(), session.ErrLost, "it believes in what is gone")
 	require.Same(t, l, leader(t, e), "a majority goes on under its leader")
 	_, err = observer.Create(within(t), "/while-it-was-away", nil, session.Persistent, nil)
 	require.NoError(t, err)
@@ -152,7 +146,7 @@ func TestFollowerDisconnected(t *testing.T) {
 	requireMode(t, f, "follower")
 	back := open(t, sessionTimeout, link.Addr()) // By name: its aliases are back.
 	require.NoError(t, back.Sync(within(t), "/while-it-was-away"))
-	stat, err = back.Exists(within(t), "/while-it-was-away")
+	stat, err := back.Exists(within(t), "/while-it-was-away")
 	require.NoError(t, err)
 	require.NotNil(t, stat)
 }
@@ -172,8 +166,8 @@ func TestLeaderIsolatedFromItsPeers(t *testing.T) {
 	}, patience, probeEvery)
 	young := leader(t, e)
 	require.NotSame(t, old, young)
-	requireClosed(t, lease.Done())
 	requireGone(t, observer, "/held")
+	require.ErrorIs(t, lease.Err(), session.ErrLost, "it believes in what is gone")
 
 	require.NoError(t, old.Reconnect(within(t), Peers))
 	requireMode(t, old, "follower")
@@ -195,4 +189,20 @@ func TestLeaderIsolatedFromItsClients(t *testing.T) {
 	require.NoError(t, l.Reconnect(within(t), Clients))
 	requireMode(t, l, "leader")
 	require.Equal(t, epoch, requireEpoch(t, l), "there was an election")
+}
+
+// Faults may be combined: a server that stands still, or has ended, can be disconnected and reconnected.
+func TestDisconnectedWhilePausedOrKilled(t *testing.T) {
+	e := Run(t, Config{})
+	s := e.Servers()[0]
+	require.NoError(t, s.Pause(within(t)))
+	require.NoError(t, s.Disconnect(within(t), Both))
+	require.NoError(t, s.Reconnect(within(t), Both))
+	require.NoError(t, s.Resume(within(t)))
+	requireMode(t, s, "standalone")
+	require.NoError(t, s.Kill(within(t)))
+	require.NoError(t, s.Disconnect(within(t), Both))
+	require.NoError(t, s.Reconnect(within(t), Both))
+	require.NoError(t, s.Restart(within(t)))
+	requireMode(t, s, "standalone")
 }

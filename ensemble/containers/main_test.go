@@ -115,16 +115,31 @@ func left(t *testing.T, e *engine, label string) []string {
 	return names
 }
 
-// volumes returns the names of all volumes of the engine.
-func volumes(t *testing.T, e *engine) []string {
+// volumes returns the names of the volumes that the containers with a label have.
+func volumes(t *testing.T, e *engine, label string) []string {
 	t.Helper()
-	list, err := e.VolumeList(t.Context(), client.VolumeListOptions{})
+	list, err := e.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("label", label)})
 	require.NoError(t, err)
-	names := []string{}
-	for _, v := range list.Items {
-		names = append(names, v.Name)
+	var names []string
+	for _, c := range list.Items {
+		for _, m := range c.Mounts {
+			if m.Name != "" {
+				names = append(names, m.Name)
+			}
+		}
 	}
 	return names
+}
+
+// requireNothing fails if anything of an ensemble is left on the engine, or any of the volumes that it had.
+func requireNothing(t *testing.T, e *engine, id string, volumes []string) {
+	t.Helper()
+	require.Empty(t, left(t, e, ensembleLabel+"="+id))
+	list, err := e.VolumeList(t.Context(), client.VolumeListOptions{})
+	require.NoError(t, err)
+	for _, v := range list.Items {
+		require.NotContains(t, volumes, v.Name)
+	}
 }
 
 func within(t *testing.T) context.Context {
@@ -188,13 +203,4 @@ func requireGone(t *testing.T, observer *session.Session, path string) {
 		stat, err := observer.Exists(within(t), path)
 		return stat == nil && (err == nil || errors.Is(err, session.ErrNoNode))
 	}, patience, 20*time.Millisecond, "%s is still there", path)
-}
-
-func requireClosed(t *testing.T, ch <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-ch:
-	case <-time.After(patience):
-		require.Fail(t, "the channel is not closed")
-	}
 }

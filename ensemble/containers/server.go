@@ -36,7 +36,7 @@ type Server struct {
 	name     string
 	port     int // On the loopback interface.
 	id       string
-	version  string
+	version  string // When it was first started.
 
 	mu   sync.Mutex // Held while something is done to the server; guards away.
 	away [2]bool    // By Side: disconnected from it.
@@ -156,7 +156,8 @@ func (s *Server) Restart(ctx context.Context) error {
 			return explain(ctx, "restarting "+s.name, err)
 		}
 	}
-	return s.awaitReady(ctx)
+	_, err = s.awaitReady(ctx)
+	return err
 }
 
 // Disconnect takes the server off the network of a side: packets in either direction are lost from then on, without a word. A server that is cut
@@ -273,8 +274,8 @@ func parseSrvr(srvr string) (mode, version string) {
 	return mode, version
 }
 
-// awaitReady blocks until the server serves, and learns its version.
-func (s *Server) awaitReady(ctx context.Context) error {
+// awaitReady blocks until the server serves, and returns its version.
+func (s *Server) awaitReady(ctx context.Context) (version string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("containers: %s is not ready after %v", s.name, startTimeout))
 	defer cancel()
 	for {
@@ -282,20 +283,19 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		srvr, err := ensemble.FourLetter(probe, s.Addr(), "srvr")
 		cancel()
 		if mode, version := parseSrvr(srvr); err == nil && mode != "" {
-			s.version = version
-			return nil
+			return version, nil
 		}
 		state, err := s.state(ctx)
 		switch {
 		case err != nil:
-			return explain(ctx, "waiting for "+s.name, err)
+			return "", explain(ctx, "waiting for "+s.name, err)
 		case !state.Running:
 			log, _ := s.Log(ctx)
 			lines := strings.Split(log, "\n")
-			return &ExitError{Name: s.name, Status: state.ExitCode, Log: strings.Join(lines[max(0, len(lines)-exitLogLines):], "\n")}
+			return "", &ExitError{Name: s.name, Status: state.ExitCode, Log: strings.Join(lines[max(0, len(lines)-exitLogLines):], "\n")}
 		}
 		if pause(ctx, probeEvery) != nil {
-			return context.Cause(ctx)
+			return "", context.Cause(ctx)
 		}
 	}
 }

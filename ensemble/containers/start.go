@@ -124,7 +124,8 @@ func (s *Server) boot(ctx context.Context, image string) error {
 	for attempt := 1; ; attempt++ {
 		err := s.create(ctx, image)
 		if err == nil {
-			return s.awaitReady(ctx)
+			s.version, err = s.awaitReady(ctx)
+			return err
 		}
 		if attempt == portAttempts || !lostPort(err) || ctx.Err() != nil {
 			return explain(ctx, "starting "+s.name, err)
