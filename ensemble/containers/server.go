@@ -10,14 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
-
-	"github.com/zkkit/zkkit/ensemble"
 )
 
 const (
@@ -56,28 +53,6 @@ func (s *Server) Upstream() string { return net.JoinHostPort(s.name, strconv.Ito
 
 // ContainerID returns the engine's name of the server's container, for what this package does not do.
 func (s *Server) ContainerID() string { return s.id }
-
-// Mode asks the server for its mode: "standalone", "leader" or "follower". It blocks until the answer, until ctx ends, or for 10 s.
-// It fails when the server does not serve, as one that is cut off from its peers.
-func (s *Server) Mode(ctx context.Context) (string, error) {
-	srvr, err := ensemble.FourLetter(ctx, s.Addr(), "srvr")
-	if err != nil {
-		return "", fmt.Errorf("containers: %s: %w", s.name, err)
-	}
-	mode, _ := parseSrvr(srvr)
-	if mode == "" {
-		line, _, _ := strings.Cut(strings.TrimSpace(srvr), "\n")
-		return "", fmt.Errorf("containers: %s does not serve: %s", s.name, line)
-	}
-	return mode, nil
-}
-
-// probe is Mode for a server that may not answer.
-func (s *Server) probe(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	return s.Mode(ctx)
-}
 
 // Pause stops the server's processes where they stand, and blocks until they have stopped. Connections stay open, and nothing is answered.
 // It does nothing to a server that is paused, and fails with ErrNotRunning for one that does not run.
@@ -160,51 +135,6 @@ func (s *Server) Restart(ctx context.Context) error {
 	return err
 }
 
-// Disconnect takes the server off the network of a side: packets in either direction are lost from then on, without a word. A server that is cut
-// off from its peers stays within reach of its clients, and the other way round; Addr leads nowhere when the clients are cut off.
-// It blocks until that is so, does nothing where the server is disconnected already, and works for one that is paused or has ended.
-func (s *Server) Disconnect(ctx context.Context, side Side) error {
-	return s.move(ctx, side, true)
-}
-
-// Reconnect brings the server back to the network of a side, with the same address and names. It blocks until that is so, and does nothing where the
-// server is connected. Until the server serves again takes longer, if it does not already.
-func (s *Server) Reconnect(ctx context.Context, side Side) error {
-	return s.move(ctx, side, false)
-}
-
-// move takes the server off networks or brings it back.
-func (s *Server) move(ctx context.Context, side Side, away bool) error {
-	sides := side.networks()
-	if sides == nil {
-		return fmt.Errorf("%w: %v is no side", ErrConfig, side)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ensemble.stopped.Load() {
-		return ErrStopped
-	}
-	for _, side := range sides {
-		if s.away[side] == away {
-			continue
-		}
-		n, e := s.ensemble.networks[side], s.ensemble.engine
-		var err error
-		what := "disconnecting " + s.name + " from its "
-		if away {
-			_, err = e.NetworkDisconnect(ctx, n.id, client.NetworkDisconnectOptions{Container: s.id})
-		} else {
-			what = "reconnecting " + s.name + " to its "
-			_, err = e.NetworkConnect(ctx, n.id, client.NetworkConnectOptions{Container: s.id, EndpointConfig: s.endpoint(side)})
-		}
-		if err != nil {
-			return explain(ctx, what+side.String(), err)
-		}
-		s.away[side] = away
-	}
-	return nil
-}
-
 // Log returns the last lines that the server wrote, at most 200, the oldest first.
 func (s *Server) Log(ctx context.Context) (string, error) {
 	if s.ensemble.stopped.Load() {
@@ -260,50 +190,3 @@ func (s *Server) state(ctx context.Context) (*container.State, error) {
 	}
 	return c.Container.State, nil
 }
-
-// parseSrvr returns the mode and the version in an answer to srvr; no mode when the server answers but does not serve.
-func parseSrvr(srvr string) (mode, version string) {
-	for line := range strings.Lines(srvr) {
-		if m, ok := strings.CutPrefix(line, "Mode: "); ok {
-			mode = strings.TrimSpace(m)
-		}
-		if v, ok := strings.CutPrefix(line, "Zookeeper version: "); ok {
-			version, _, _ = strings.Cut(v, "-")
-		}
-	}
-	return mode, version
-}
-
-// awaitReady blocks until the server serves, and returns its version.
-func (s *Server) awaitReady(ctx context.Context) (version string, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("containers: %s is not ready after %v", s.name, startTimeout))
-	defer cancel()
-	for {
-		probe, cancel := context.WithTimeout(ctx, probeTimeout)
-		srvr, err := ensemble.FourLetter(probe, s.Addr(), "srvr")
-		cancel()
-		if mode, version := parseSrvr(srvr); err == nil && mode != "" {
-			return version, nil
-		}
-		state, err := s.state(ctx)
-		switch {
-		case err != nil:
-			return "", explain(ctx, "waiting for "+s.name, err)
-		case !state.Running:
-			log, _ := s.Log(ctx)
-			lines := strings.Split(log, "\n")
-			return "", &ExitError{Name: s.name, Status: state.ExitCode, Log: strings.Join(lines[max(0, len(lines)-exitLogLines):], "\n")}
-		}
-		if pause(ctx, probeEvery) != nil {
-			return "", context.Cause(ctx)
-		}
-	}
-}
-
-const (
-	startTimeout = time.Minute // A bound against hangs; a loaded machine takes some seconds.
-	probeEvery   = 50 * time.Millisecond
-	probeTimeout = time.Second
-	portAttempts = 5
-	exitLogLines = 20
-)
