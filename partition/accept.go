@@ -111,7 +111,7 @@ func (l *local) dial(ph *phase, doomed <-chan struct{}) (*net.TCPConn, error) {
 func (l *local) remove(c *conn) {
 	l.mu.Lock()
 	delete(l.conns, c)
+	l.count.closed.Add(1) // at once: who sees no connection finds it counted
 	l.mu.Unlock()
-	l.count.closed.Add(1)
 	l.wg.Done()
 }

@@ -67,6 +67,7 @@ func TestReset(t *testing.T) {
 		require.ErrorIs(t, dialUntilEnd(t, link.Addr()), errReset)
 	}
 	s.acceptsNothing()
+	drained(t, link)
 	traffic, _ := cut.Traffic()
 	require.Equal(t, Traffic{Opened: 3, Closed: 5}, traffic)
 

@@ -71,7 +71,7 @@ func RunBenchLock(ctx context.Context, cfg BenchLockConfig) (Report, error) {
 	b := &bench{cfg: cfg, root: fmt.Sprintf("/zkkit-bench-%016x", rand.Uint64())}
 	defer b.close()
 	if err := b.open(ctx, srv); err != nil {
-		return Report{}, err
+		return Report{}, told(ctx, err)
 	}
 	// A cycle takes a millisecond and a window of contention a hundred times that, so the latter needs the time.
 	alone, err := b.uncontended(ctx, cfg.For/4)
@@ -127,6 +127,14 @@ func benchConn(srv *server) (*zk.Conn, error) {
 		return nil, environment(err)
 	}
 	return conn, nil
+}
+
+// told prefers the reason of the end to what it caused.
+func told(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func benchFailed(ctx context.Context, err error) error {

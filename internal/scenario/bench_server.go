@@ -67,7 +67,7 @@ func RunBenchServer(ctx context.Context, cfg BenchServerConfig) (Report, error) 
 	b := &serverBench{cfg: cfg, root: fmt.Sprintf("/zkkit-bench-%016x", rand.Uint64())}
 	defer b.close()
 	if err := b.open(ctx); err != nil {
-		return Report{}, err
+		return Report{}, told(ctx, err)
 	}
 	cfg.OnProgress(fmt.Sprintf("%s, on each server in turn", count(cfg.Clients, "writing client")))
 	var turns []measured
