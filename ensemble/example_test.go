@@ -29,13 +29,12 @@ func Example() {
 	}()
 	fmt.Println("ZooKeeper", zk.Version(), "at", zk.ConnectString())
 
-	server := zk.Servers()[0]
-	if err := server.Pause(); err != nil {
+	if err := zk.Pause(); err != nil {
 		fmt.Println(err)
 		return
 	}
 	time.Sleep(2 * time.Second)
-	if err := server.Resume(); err != nil {
+	if err := zk.Resume(); err != nil {
 		fmt.Println(err)
 	}
 }

@@ -133,7 +133,7 @@ func diagnose(ctx context.Context, c *console, o *doctorOptions) (diagnosis, err
 	}
 	d.Engines = []engineState{
 		localState(ctx, o.quick), connect,
-		dockerState(ctx),
+		{Kind: "docker", Status: statusNotYet, Detail: "not part of this version"},
 		embeddedState(ctx),
 	}
 	if o.toxiproxy != "" {
