@@ -81,7 +81,7 @@ func TestHoldPort(t *testing.T) {
 		t.Run(host, func(t *testing.T) {
 			ln, err := listen(t.Context(), net.JoinHostPort(host, "0"))
 			if err != nil {
-				t.Skipf("this machine cannot listen on %s: %v", host, err)
+				t.Skipf("this machine cannot listen on %s: turn IPv6 on for it to be tried (%v)", host, err)
 			}
 			held, err := holdPort(ln.Addr())
 			require.NoError(t, err)
