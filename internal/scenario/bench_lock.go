@@ -129,19 +129,8 @@ func benchConn(srv *server) (*zk.Conn, error) {
 	return conn, nil
 }
 
-// told prefers the reason of the end to what it caused.
-func told(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
 func benchFailed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return environment(fmt.Errorf("the benchmark stopped: %w", err))
+	return told(ctx, environment(fmt.Errorf("the benchmark stopped: %w", err)))
 }
 
 // bench is one run and its clients.

@@ -16,7 +16,7 @@ func (r *partitionRun) play(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, environment(fmt.Errorf("the run did not end within %v (--timeout); everything is healed and given back", limit)))
 	r.stopAll = cancel
 	if err := r.queueUp(ctx); err != nil {
-		return r.told(ctx, err)
+		return told(ctx, err)
 	}
 	enough, why := Conclusive(r.length, r.negotiated, r.server.tick, r.cfg.Kind, r.cfg.Direction)
 	if r.negotiated != r.cfg.Session {
@@ -30,16 +30,16 @@ func (r *partitionRun) play(ctx context.Context) error {
 	// The cut comes at a random moment within the renewals and pings of the holder, not always right after it was granted the lock.
 	rng := rand.New(rand.NewPCG(r.cfg.Seed, 0))
 	if err := sleep(ctx, min(r.negotiated/3, time.Second)+time.Duration(rng.Int64N(int64(r.negotiated/3)+1))); err != nil {
-		return r.told(ctx, err)
+		return told(ctx, err)
 	}
 	if err := r.fault(ctx); err != nil {
-		return r.told(ctx, err)
+		return told(ctx, err)
 	}
-	return r.told(ctx, r.settle(ctx))
+	return told(ctx, r.settle(ctx))
 }
 
 // told prefers the reason of the end to what it caused.
-func (r *partitionRun) told(ctx context.Context, err error) error {
+func told(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
