@@ -22,9 +22,9 @@ func TestStartAndStop(t *testing.T) {
 	require.Regexp(t, `^127\.0\.0\.1:\d+$`, e.ConnectString())
 	require.Regexp(t, `^\d+\.\d+\.\d+$`, e.Version())
 	t.Logf("ran on ZooKeeper %s, %s", e.Version(), e.inst.Home) // For whoever asks what a run was on.
-	require.True(t, isAlive(e.PID()))
-	require.NotEmpty(t, e.Log())
-	mode, err := e.Mode(t.Context())
+	require.True(t, isAlive(e.servers[0].PID()))
+	require.NotEmpty(t, e.servers[0].Log())
+	mode, err := e.servers[0].Mode(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "standalone", mode)
 
@@ -39,21 +39,21 @@ func TestStartAndStop(t *testing.T) {
 	_, err = FourLetter(t.Context(), e.ConnectString(), "dirs")
 	require.ErrorIs(t, err, ErrNotWhitelisted)
 
-	pid, dir, done := e.PID(), e.dir, e.Done()
+	pid, dir, done := e.servers[0].PID(), e.dir, e.servers[0].Done()
 	require.DirExists(t, dir)
 	require.NoError(t, e.Stop())
 	requireClosed(t, done)
 	require.False(t, isAlive(pid))
 	require.NoDirExists(t, dir)
-	require.Zero(t, e.PID())
-	require.NotEmpty(t, e.Log(), "the log can be read when all is over")
+	require.Zero(t, e.servers[0].PID())
+	require.NotEmpty(t, e.servers[0].Log(), "the log can be read when all is over")
 
 	require.NoError(t, e.Stop(), "stopping twice is fine")
-	require.ErrorIs(t, e.Restart(t.Context()), ErrStopped)
-	require.ErrorIs(t, e.Pause(), ErrNotRunning)
-	require.ErrorIs(t, e.Resume(), ErrNotRunning)
-	require.ErrorIs(t, e.Kill(), ErrNotRunning)
-	_, err = e.Mode(t.Context())
+	require.ErrorIs(t, e.servers[0].Restart(t.Context()), ErrStopped)
+	require.ErrorIs(t, e.servers[0].Pause(), ErrNotRunning)
+	require.ErrorIs(t, e.servers[0].Resume(), ErrNotRunning)
+	require.ErrorIs(t, e.servers[0].Kill(), ErrNotRunning)
+	_, err = e.servers[0].Mode(t.Context())
 	require.Error(t, err)
 }
 
@@ -90,10 +90,10 @@ func TestTwoAtOnce(t *testing.T) {
 		t.Cleanup(func() { _ = r.e.Stop() })
 	}
 	require.NotEqual(t, a.e.ConnectString(), b.e.ConnectString())
-	require.NotEqual(t, a.e.PID(), b.e.PID())
+	require.NotEqual(t, a.e.servers[0].PID(), b.e.servers[0].PID())
 
 	require.NoError(t, a.e.Stop())
-	mode, err := b.e.Mode(t.Context())
+	mode, err := b.e.servers[0].Mode(t.Context())
 	require.NoError(t, err, "stopping one does nothing to the other")
 	require.Equal(t, "standalone", mode)
 }
@@ -102,23 +102,23 @@ func TestKillAndRestart(t *testing.T) {
 	t.Parallel()
 	e := Run(t, Config{})
 	openSession(t, e.ConnectString(), time.Second)
-	before, addr, pid, done := zxid(t, e), e.ConnectString(), e.PID(), e.Done()
+	before, addr, pid, done := zxid(t, e), e.ConnectString(), e.servers[0].PID(), e.servers[0].Done()
 	require.NotZero(t, before, "the session is a transaction")
 
-	require.NoError(t, e.Kill())
+	require.NoError(t, e.servers[0].Kill())
 	requireClosed(t, done)
 	require.False(t, isAlive(pid))
-	require.Zero(t, e.PID())
-	require.ErrorIs(t, e.Kill(), ErrNotRunning)
-	_, err := e.Mode(within(t, patience))
+	require.Zero(t, e.servers[0].PID())
+	require.ErrorIs(t, e.servers[0].Kill(), ErrNotRunning)
+	_, err := e.servers[0].Mode(within(t, patience))
 	require.Error(t, err)
 
-	require.NoError(t, e.Restart(within(t, patience)))
+	require.NoError(t, e.servers[0].Restart(within(t, patience)))
 	require.Equal(t, addr, e.ConnectString())
-	require.NotEqual(t, pid, e.PID())
+	require.NotEqual(t, pid, e.servers[0].PID())
 	require.GreaterOrEqual(t, zxid(t, e), before, "the data is still there")
 	select {
-	case <-e.Done():
+	case <-e.servers[0].Done():
 		require.Fail(t, "the channel of the new process is closed")
 	default:
 	}
@@ -128,9 +128,9 @@ func TestRestartOfARunningServer(t *testing.T) {
 	t.Parallel()
 	e := Run(t, Config{})
 	openSession(t, e.ConnectString(), time.Second)
-	before, pid := zxid(t, e), e.PID()
-	require.NoError(t, e.Pause(), "one that stands still can be restarted too")
-	require.NoError(t, e.Restart(within(t, patience)))
+	before, pid := zxid(t, e), e.servers[0].PID()
+	require.NoError(t, e.servers[0].Pause(), "one that stands still can be restarted too")
+	require.NoError(t, e.servers[0].Restart(within(t, patience)))
 	require.False(t, isAlive(pid))
 	require.GreaterOrEqual(t, zxid(t, e), before)
 }
@@ -140,33 +140,33 @@ func TestRestartThatFailsCanBeRepeated(t *testing.T) {
 	e := Run(t, Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, e.Restart(ctx), context.Canceled)
-	require.Zero(t, e.PID())
-	require.NoError(t, e.Restart(within(t, patience)))
+	require.ErrorIs(t, e.servers[0].Restart(ctx), context.Canceled)
+	require.Zero(t, e.servers[0].PID())
+	require.NoError(t, e.servers[0].Restart(within(t, patience)))
 }
 
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
 	e := Run(t, Config{})
 	for range 20 {
-		require.NoError(t, e.Pause())
-		state, err := threads(e.PID())
+		require.NoError(t, e.servers[0].Pause())
+		state, err := threads(e.servers[0].PID())
 		require.NoError(t, err)
 		require.Equal(t, stateStopped, state)
 
-		require.NoError(t, e.Resume())
-		state, err = threads(e.PID())
+		require.NoError(t, e.servers[0].Resume())
+		state, err = threads(e.servers[0].PID())
 		require.NoError(t, err)
 		require.Equal(t, stateRunning, state)
 	}
 
-	require.NoError(t, e.Pause())
-	require.NoError(t, e.Pause(), "pausing twice is fine")
+	require.NoError(t, e.servers[0].Pause())
+	require.NoError(t, e.servers[0].Pause(), "pausing twice is fine")
 	_, err := FourLetter(within(t, 300*time.Millisecond), e.ConnectString(), "srvr")
 	require.ErrorIs(t, err, context.DeadlineExceeded, "it accepts, and does not answer")
-	require.NoError(t, e.Resume())
-	require.NoError(t, e.Resume(), "resuming twice is fine")
-	mode, err := e.Mode(within(t, patience))
+	require.NoError(t, e.servers[0].Resume())
+	require.NoError(t, e.servers[0].Resume(), "resuming twice is fine")
+	mode, err := e.servers[0].Mode(within(t, patience))
 	require.NoError(t, err)
 	require.Equal(t, "standalone", mode)
 }
@@ -174,11 +174,11 @@ func TestPauseAndResume(t *testing.T) {
 func TestKillAndStopOfAPausedServer(t *testing.T) {
 	t.Parallel()
 	e := Run(t, Config{})
-	require.NoError(t, e.Pause())
-	require.NoError(t, e.Kill())
-	require.NoError(t, e.Restart(within(t, patience)))
-	require.NoError(t, e.Pause())
-	pid, p := e.PID(), e.current()
+	require.NoError(t, e.servers[0].Pause())
+	require.NoError(t, e.servers[0].Kill())
+	require.NoError(t, e.servers[0].Restart(within(t, patience)))
+	require.NoError(t, e.servers[0].Pause())
+	pid, p := e.servers[0].PID(), e.servers[0].current()
 	require.NoError(t, e.Stop())
 	require.False(t, isAlive(pid))
 	require.ErrorContains(t, p.err, "exit status 143", "it was let go on to end in order, not killed")
@@ -203,7 +203,7 @@ func TestDataDirIsKept(t *testing.T) {
 func TestDataDirWithAnyCharacter(t *testing.T) {
 	t.Setenv("LC_ALL", "C.UTF-8") // Java takes the encoding of file names from the locale.
 	e := Run(t, Config{DataDir: filepath.Join(t.TempDir(), "Übung ☃ 𝄞")})
-	require.NotZero(t, e.PID())
+	require.NotZero(t, e.servers[0].PID())
 }
 
 func TestInstallationAsApachePacksIt(t *testing.T) {
@@ -223,5 +223,5 @@ func TestInstallationAsApachePacksIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, home, found.Home)
 	require.Equal(t, "3.8.0", found.Version)
-	require.NotZero(t, Run(t, Config{}).PID())
+	require.NotZero(t, Run(t, Config{}).servers[0].PID())
 }

@@ -29,12 +29,13 @@ func Example() {
 	}()
 	fmt.Println("ZooKeeper", zk.Version(), "at", zk.ConnectString())
 
-	if err := zk.Pause(); err != nil {
+	server := zk.Servers()[0]
+	if err := server.Pause(); err != nil {
 		fmt.Println(err)
 		return
 	}
 	time.Sleep(2 * time.Second)
-	if err := zk.Resume(); err != nil {
+	if err := server.Resume(); err != nil {
 		fmt.Println(err)
 	}
 }

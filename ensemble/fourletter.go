@@ -2,10 +2,12 @@ package ensemble
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,10 +21,14 @@ const (
 // It blocks until the answer is complete, ctx ends, or 10 s have passed. It fails with [ErrNotWhitelisted] when the server refuses the word,
 // with ctx's cause, or with the network's error; an empty answer is an error too. Nothing is left open.
 func FourLetter(ctx context.Context, addr, word string) (string, error) {
+	return fourLetter(ctx, net.Dialer{}, addr, word)
+}
+
+func fourLetter(ctx context.Context, d net.Dialer, addr, word string) (string, error) {
 	if len(word) != 4 {
 		return "", fmt.Errorf("ensemble: %q has not four letters", word)
 	}
-	answer, err := exchange(ctx, addr, word)
+	answer, err := exchange(ctx, d, addr, word)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("ensemble: %s to %s: %w", word, addr, err)
@@ -35,15 +41,18 @@ func FourLetter(ctx context.Context, addr, word string) (string, error) {
 }
 
 // exchange writes word to addr and reads to the end.
-func exchange(ctx context.Context, addr, word string) (answer string, err error) {
+func exchange(ctx context.Context, d net.Dialer, addr, word string) (answer string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fourLetterTimeout)
 	defer cancel()
 	defer func() {
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+			<-ctx.Done() // Whose deadline is the only one: the dialer has a timer of its own, which may be first.
+		}
 		if err != nil && ctx.Err() != nil {
 			err = context.Cause(ctx) // Rather than what became of the connection because of it.
 		}
 	}()
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return "", err
 	}
@@ -60,6 +69,7 @@ func exchange(ctx context.Context, addr, word string) (answer string, err error)
 var (
 	modeLine    = regexp.MustCompile(`(?m)^Mode: (\S+)`)
 	versionLine = regexp.MustCompile(`(?m)^Zookeeper version: (\d+(?:\.\d+)*)`)
+	zxidLine    = regexp.MustCompile(`(?m)^Zxid: (0x[0-9a-f]+)`)
 )
 
 // modeOf returns the mode in an answer to srvr, empty when the server answers but does not serve.
@@ -67,6 +77,12 @@ func modeOf(srvr string) string { return submatch(modeLine, srvr) }
 
 // versionOf returns the version in an answer to srvr: its leading numbers, without the build that follows.
 func versionOf(srvr string) string { return submatch(versionLine, srvr) }
+
+// zxidOf returns the number of the last transaction in an answer to srvr, 0 if there is none.
+func zxidOf(srvr string) uint64 {
+	zxid, _ := strconv.ParseUint(submatch(zxidLine, srvr), 0, 64)
+	return zxid
+}
 
 func submatch(re *regexp.Regexp, s string) string {
 	if m := re.FindStringSubmatch(s); m != nil {

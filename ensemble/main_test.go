@@ -27,16 +27,23 @@ const helperEnv = "ENSEMBLE_TEST_HELPER"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(helperEnv) {
-	case "server":
-		e, err := Start(context.Background(), Config{})
+	case "server", "servers":
+		n := map[string]int{"server": 1, "servers": 3}[os.Getenv(helperEnv)]
+		e, err := Start(context.Background(), Config{Servers: n})
 		if err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}
-		fmt.Println(e.PID(), e.dir)
+		fmt.Println(e.servers[0].PID(), e.dir)
 		select {}
-	case "watchdog":
-		playWatchdog()
+	case "namespaces":
+		e, err := Start(context.Background(), Config{Namespaces: true})
+		if err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		fmt.Println(e.servers[0].PID(), e.fabric.device)
+		select {}
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -70,6 +77,16 @@ func installed(t *testing.T) Installation {
 	}
 	require.NoError(t, err)
 	return inst
+}
+
+// namespaces skips a test that needs them where they cannot be made.
+func namespaces(t *testing.T) {
+	t.Helper()
+	err := CanNamespaces(t.Context())
+	if errors.Is(err, ErrNoNamespaces) && !required("netns") {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
 }
 
 func isAlive(pid int) bool {
@@ -106,11 +123,7 @@ func openSession(t *testing.T, addr string, timeout time.Duration) time.Duration
 	defer c.Close()
 	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
 
-	frame := make([]byte, 4+45)
-	binary.BigEndian.PutUint32(frame, 45)                                  // Length.
-	binary.BigEndian.PutUint32(frame[16:], uint32(timeout.Milliseconds())) // After version and last zxid, both 0; a session id of 0 follows.
-	binary.BigEndian.PutUint32(frame[28:], 16)                             // Length of the password, all 0.
-	_, err = c.Write(frame)
+	_, err = c.Write(handshake(timeout))
 	require.NoError(t, err)
 
 	answer := make([]byte, 4+4+4+8)
@@ -120,16 +133,22 @@ func openSession(t *testing.T, addr string, timeout time.Duration) time.Duration
 	return time.Duration(binary.BigEndian.Uint32(answer[8:])) * time.Millisecond
 }
 
+// handshake returns what a client says first.
+func handshake(timeout time.Duration) []byte {
+	frame := make([]byte, 4+45)
+	binary.BigEndian.PutUint32(frame, 45)                                  // Length.
+	binary.BigEndian.PutUint32(frame[16:], uint32(timeout.Milliseconds())) // After version and last zxid, both 0; a session id of 0 follows.
+	binary.BigEndian.PutUint32(frame[28:], 16)                             // Length of the password, all 0.
+	return frame
+}
+
 // zxid returns the number of the server's last transaction.
 func zxid(t *testing.T, e *Ensemble) uint64 {
 	t.Helper()
-	srvr, err := FourLetter(within(t, patience), e.addr(), "srvr")
+	srvr, err := e.servers[0].ask(within(t, patience), "srvr")
 	require.NoError(t, err)
-	_, rest, found := strings.Cut(srvr, "Zxid: ")
-	require.True(t, found, srvr)
-	n, err := strconv.ParseUint(firstLine(rest), 0, 64)
-	require.NoError(t, err)
-	return n
+	require.Contains(t, srvr, "Zxid: ")
+	return zxidOf(srvr)
 }
 
 // fakeJava returns an installation whose java is a shell script.

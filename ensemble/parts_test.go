@@ -35,16 +35,28 @@ func TestRing(t *testing.T) {
 func TestZooCfg(t *testing.T) {
 	c, err := Config{}.withDefaults()
 	require.NoError(t, err)
-	require.Equal(t, `tickTime=200
+	e := &Ensemble{cfg: c}
+	one := &Server{ensemble: e, number: 1, home: "/tmp/a b", host: loopback, ports: ports{client: 2181}}
+	e.servers = []*Server{one}
+	const common = `tickTime=200
 minSessionTimeout=400
 maxSessionTimeout=40000
-dataDir=/tmp/a b
+dataDir=/tmp/a b/data
 clientPort=2181
 clientPortAddress=127.0.0.1
 maxClientCnxns=0
 admin.enableServer=false
 4lw.commands.whitelist=srvr,ruok,mntr,cons,dump,conf,stat,wchs,wchp,envi,isro
-`, zooCfg("/tmp/a b", 2181, c))
+`
+	require.Equal(t, common, one.zooCfg())
+
+	one.ports.quorum, one.ports.election = 2888, 3888
+	e.servers = append(e.servers, &Server{ensemble: e, number: 2, host: loopback, ports: ports{client: 2182, quorum: 2889, election: 3889}})
+	require.Equal(t, common+`initLimit=50
+syncLimit=10
+server.1=127.0.0.1:2888:3888
+server.2=127.0.0.1:2889:3889
+`, one.zooCfg())
 }
 
 func TestEscapeProperty(t *testing.T) {
@@ -64,6 +76,8 @@ func TestAnswers(t *testing.T) {
 	const srvr = "Zookeeper version: 3.9.3-c26634f34490bb0ea7a09cc51e05ede3b4e320ee, built on 2024-10-17 23:21 UTC\nZxid: 0x0\nMode: follower\nNode count: 5\n"
 	require.Equal(t, "follower", modeOf(srvr))
 	require.Equal(t, "3.9.3", versionOf(srvr))
+	require.Equal(t, uint64(0x1b0000000c), zxidOf("Zxid: 0x1b0000000c\nMode: follower\n"))
+	require.Zero(t, zxidOf("Mode: follower\n"))
 	require.Equal(t, "3.8.0", versionOf("Zookeeper version: 3.8.0-${mvngit.commit.id}, built on 2024-12-29 17:54 UTC\n"))
 	const notServing = "This ZooKeeper instance is not currently serving requests\n"
 	require.Empty(t, modeOf(notServing))

@@ -21,31 +21,50 @@ type process struct {
 	err  error         // How it ended; read after done.
 }
 
-// startProcess starts cmd, tied to the life of this process, with its output going to out.
+// startProcess starts cmd, in a namespace if that is not nil, tied to the life of this process, with its output going to out.
 //
 // The kernel sends the signal of a dying parent when the *thread* dies that forked the child. So the fork happens on a goroutine that stays
 // locked to its thread until the child has ended.
-func startProcess(cmd *exec.Cmd, out io.Writer) (*process, error) {
+func startProcess(cmd *exec.Cmd, ns *namespace, out io.Writer) (*process, error) {
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = signalTimeout // Should anything inherit the output and hold it open.
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		release, err := startTied(cmd)
+		release, home, err := startIn(ns, cmd)
 		started <- err
-		if err != nil {
-			return
+		if err == nil {
+			p.err = cmd.Wait()
+			release()
+			close(p.done)
 		}
-		p.err = cmd.Wait()
-		release()
-		close(p.done)
+		if home {
+			runtime.UnlockOSThread()
+		}
 	}()
 	if err := <-started; err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// startIn is startTied in a namespace, if that is not nil. It reports whether the thread is where it was before; else it must end.
+func startIn(ns *namespace, cmd *exec.Cmd) (release func(), home bool, err error) {
+	if ns == nil {
+		release, err = startTied(cmd)
+		return release, true, err
+	}
+	before, err := currentNamespace()
+	if err != nil {
+		return nil, true, err
+	}
+	defer before.close()
+	if err := ns.enter(); err != nil {
+		return nil, true, err
+	}
+	release, err = startTied(cmd)
+	return release, before.enter() == nil, err
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }

@@ -2,6 +2,8 @@ package ensemble
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,6 +41,25 @@ func TestRunSkipsOrFailsWhereNothingIsInstalled(t *testing.T) {
 	}
 }
 
+func TestRunSkipsOrFailsWhereThereAreNoNamespaces(t *testing.T) {
+	installed(t)
+	bin := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "ip"), []byte("#!/bin/sh\necho out of order; exit 1\n"), 0o700))
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for words, skips := range map[string]bool{"": true, "local": true, "netns": false, "local,netns": false} {
+		t.Setenv("ZKKIT_REQUIRE", words)
+		var r recorder
+		require.Nil(t, Run(&r, Config{Servers: 3, Namespaces: true}))
+		if skips {
+			require.Contains(t, r.skipped, "no network namespaces: ")
+			require.Empty(t, r.failed)
+		} else {
+			require.Contains(t, r.failed, "no network namespaces: ")
+			require.Empty(t, r.skipped)
+		}
+	}
+}
+
 func TestRunFailsForAnyOtherReason(t *testing.T) {
 	t.Setenv("ZKKIT_REQUIRE", "")
 	var r recorder
@@ -54,7 +75,7 @@ func TestRunStopsWhenTheTestEnds(t *testing.T) {
 	e := Run(&r, Config{})
 	require.Empty(t, r.failed)
 	require.Len(t, r.cleanups, 1)
-	pid := e.PID()
+	pid := e.servers[0].PID()
 	require.True(t, isAlive(pid))
 	r.cleanups[0]()
 	require.False(t, isAlive(pid))

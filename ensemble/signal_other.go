@@ -11,4 +11,6 @@ func sendStop(*process) error { return errors.ErrUnsupported }
 
 func sendContinue(*process) error { return errors.ErrUnsupported }
 
+func askToEnd(p *os.Process) { _ = p.Kill() }
+
 func isGone(err error) bool { return errors.Is(err, os.ErrProcessDone) }

@@ -4,30 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"sync"
 	"time"
 )
 
-const (
-	startTimeout = 60 * time.Second      // A bound against hangs; a loaded machine takes a few seconds.
-	probeEvery   = 20 * time.Millisecond // How often a starting server is asked whether it serves.
-	probeTimeout = 500 * time.Millisecond
-	portAttempts = 5
-)
+const portAttempts = 5
 
-// Start starts a ZooKeeper and blocks until it serves, ctx ends, or a minute has passed.
+// Start starts a ZooKeeper and blocks until all its servers serve, ctx ends, or a minute has passed.
 //
-// It returns an Ensemble that the caller stops. ctx bounds the start only: what ends it later does not end the server.
+// It returns an Ensemble that the caller stops. ctx bounds the start only: what ends it later does not end the servers.
 // On failure no process is left and no directory that Start made. The error is ErrConfig for a Config that cannot be, ErrNotInstalled when
-// there is no ZooKeeper or no Java, an [*ExitError] with the last lines of the server's log when it died before it served, or ctx's cause.
-func Start(ctx context.Context, cfg Config) (*Ensemble, error) { return start(ctx, cfg, freePort) }
+// there is no ZooKeeper or no Java, an [*ExitError] with the last lines of the server's log when one died before it served, ErrNoLinks
+// for a Config.Network on a system that lacks the addresses, ErrNoNamespaces for Config.Namespaces where they cannot be, an error of package partition if its names are taken, or ctx's cause.
+func Start(ctx context.Context, cfg Config) (*Ensemble, error) { return start(ctx, cfg, freePorts) }
 
 // start is Start with a source of ports, so that a test can lose the race for one.
-func start(ctx context.Context, cfg Config, pick func() (int, error)) (_ *Ensemble, err error) {
+func start(ctx context.Context, cfg Config, pick func(n int) ([]int, error)) (_ *Ensemble, err error) {
 	cfg, err = cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -38,13 +32,16 @@ func start(ctx context.Context, cfg Config, pick func() (int, error)) (_ *Ensemb
 	} else if inst, err = Find(); err != nil {
 		return nil, err
 	}
-	e := &Ensemble{cfg: cfg, inst: inst, dir: cfg.DataDir, log: newRing(logLines)}
+	e := &Ensemble{cfg: cfg, inst: inst, dir: cfg.DataDir, stopping: make(chan struct{})}
 	sweep(os.TempDir(), cfg.Logger)
 	if e.dir == "" {
 		e.ownsDir = true
 		e.dir, err = makeDir(os.TempDir())
-	} else {
-		e.dir, err = filepath.Abs(e.dir)
+	} else if e.dir, err = filepath.Abs(e.dir); err == nil {
+		err = checkMembers(e.dir, cfg.Servers)
+	}
+	if errors.Is(err, ErrConfig) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ensemble: data directory: %w", err)
@@ -54,106 +51,126 @@ func start(ctx context.Context, cfg Config, pick func() (int, error)) (_ *Ensemb
 			_ = os.RemoveAll(e.dir) // The failure itself is what the caller must hear of.
 		}
 	}()
+	for n := range cfg.Servers {
+		e.servers = append(e.servers, newServer(e, n+1))
+	}
+	if cfg.Network != nil && cfg.Servers > 1 {
+		e.links = &links{shown: cfg.Network}
+	}
+	if err = e.takeSites(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil && e.fabric != nil {
+			e.fabric.close()
+		}
+	}()
 	for attempt := 1; ; attempt++ {
-		if e.port, err = pick(); err != nil {
+		if err = e.takePorts(pick); err != nil {
 			return nil, fmt.Errorf("ensemble: no free port: %w", err)
 		}
-		err = e.boot(ctx)
+		if err = e.link(ctx); err == nil {
+			if err = e.boot(ctx); err != nil {
+				err = errors.Join(err, e.unlink())
+			}
+		}
 		if err == nil {
 			return e, nil
 		}
 		if attempt == portAttempts || !errors.Is(err, errPortTaken) {
 			return nil, err
 		}
-		cfg.Logger.Debug("another process took the port, trying the next", "addr", e.addr(), "attempt", attempt)
+		cfg.Logger.Debug("another process took a port, trying others", "attempt", attempt, "err", err)
 	}
 }
 
-// freePort returns a port of the loopback interface that nobody listens on now. Until the server binds it, anybody may.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// takeSites makes a network of namespaces, and a place in it for each server.
+func (e *Ensemble) takeSites(ctx context.Context) (err error) {
+	if !e.cfg.Namespaces {
+		return nil
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// isFree reports whether a server could bind the port now.
-func isFree(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	l.Close()
-	return true
-}
-
-// boot writes the configuration, starts the process and waits until it serves. On failure the process is gone.
-func (e *Ensemble) boot(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	began := time.Now()
-	home := filepath.Join(e.dir, "1")
-	if err := writeServerDir(home, e.port, e.cfg); err != nil {
-		return fmt.Errorf("ensemble: data directory: %w", err)
-	}
-	since := e.log.total()
-	p, err := startProcess(javaCommand(e.inst, e.cfg, home), e.log)
-	if err != nil {
-		return fmt.Errorf("ensemble: cannot start %s: %w", e.inst.Java, err)
-	}
-	version, err := e.awaitReady(ctx, p, filepath.Join(home, "data"), since)
-	if err != nil {
-		p.kill()
-		<-p.done
+	if e.fabric, err = newFabric(ctx); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	e.proc, e.version = p, version
-	e.mu.Unlock()
-	e.cfg.Logger.Info("ZooKeeper serves", "addr", e.addr(), "version", version, "pid", p.pid(), "after", time.Since(began))
+	for _, s := range e.servers {
+		if s.site, err = e.fabric.site(ctx, s.Name()); err != nil {
+			e.fabric.close()
+			return err
+		}
+		s.host = s.site.addr.String()
+	}
 	return nil
 }
 
-// awaitReady polls until the process serves from our data directory, and returns its version. Another server that has the port is not taken
-// for ours: it names another directory.
-func (e *Ensemble) awaitReady(ctx context.Context, p *process, data string, since int) (version string, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("ensemble: not ready after %v", startTimeout))
-	defer cancel()
-	tick := time.NewTicker(probeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-p.done:
-			log := e.log.since(since)
-			exit := &ExitError{Err: p.err, Log: strings.Join(log[max(0, len(log)-exitLogLines):], "\n")}
-			if lostPort(log) || !isFree(e.port) {
-				exit.Err = fmt.Errorf("%w: %s: %w", errPortTaken, e.addr(), p.err)
-			}
-			return "", exit
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		case <-tick.C:
+func (e *Ensemble) takePorts(pick func(n int) ([]int, error)) error {
+	if e.fabric != nil {
+		for _, s := range e.servers {
+			s.ports = usualPorts
 		}
-		if version, ok := probe(ctx, e.addr(), data); ok {
-			return version, nil
+		return nil
+	}
+	each := 1
+	if len(e.servers) > 1 {
+		each = portsPerHost
+	}
+	picked, err := pick(each * len(e.servers))
+	if err != nil {
+		return err
+	}
+	for i, s := range e.servers {
+		s.ports = ports{client: picked[i]}
+		if each > 1 {
+			s.ports.quorum, s.ports.election = picked[len(e.servers)+2*i], picked[len(e.servers)+2*i+1]
 		}
 	}
+	return nil
 }
 
-// probe reports whether the server at addr serves from data, and its version.
-func probe(ctx context.Context, addr, data string) (version string, ready bool) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	srvr, err := FourLetter(ctx, addr, "srvr")
-	if err != nil || modeOf(srvr) == "" {
-		return "", false
+// boot starts all servers at once and waits until all serve. When one fails the others are given up, and on failure no process is left.
+func (e *Ensemble) boot(ctx context.Context) error {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	var mu sync.Mutex
+	var failed error // The first one.
+	began := time.Now()
+	e.each(func(s *Server) {
+		if err := s.boot(ctx); err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			if failed == nil {
+				failed = err
+				giveUp(err)
+			}
+		}
+	})
+	if failed == nil {
+		failed = e.checkQuorumPorts(ctx)
 	}
-	conf, err := FourLetter(ctx, addr, "conf")
-	if err != nil || !servesFrom(conf, data) {
-		return "", false
+	if failed != nil {
+		e.each(func(s *Server) {
+			if p := s.current(); p != nil {
+				p.kill()
+				<-p.done
+			}
+		})
+		return failed
 	}
-	return versionOf(srvr), true
+	if len(e.servers) > 1 {
+		e.cfg.Logger.Info("the ensemble serves", "addrs", e.ConnectString(), "version", e.Version(), "after", time.Since(began))
+	}
+	return nil
+}
+
+// checkQuorumPorts fails with errPortTaken when a port was lost on which a server would listen only as a leader, and so has not missed it yet.
+func (e *Ensemble) checkQuorumPorts(ctx context.Context) error {
+	if len(e.servers) == 1 || e.fabric != nil {
+		return nil
+	}
+	for _, s := range e.servers {
+		mode, err := s.Mode(ctx)
+		if err == nil && mode == "follower" && !isFree(s.ports.quorum) {
+			return fmt.Errorf("%w: server %d would lead on port %d", errPortTaken, s.number, s.ports.quorum)
+		}
+	}
+	return nil
 }

@@ -12,11 +12,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/zkkit/zkkit/partition"
 )
 
 func TestConfigThatCannotBe(t *testing.T) {
 	for name, c := range map[string]Config{
-		"several servers":       {Servers: 3},
+		"too many servers":      {Servers: 6},
+		"two planes":            {Servers: 3, Namespaces: true, Network: &partition.Network{}},
+		"negative initLimit":    {InitLimit: -time.Second},
+		"syncLimit of no unit":  {SyncLimit: 5},
 		"negative servers":      {Servers: -1},
 		"negative tick":         {Tick: -time.Second},
 		"tick below 1ms":        {Tick: time.Microsecond},
@@ -51,15 +56,16 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, time.Hour, c.MaxSession)
 }
 
-// taken returns ports from a list and then free ones.
-func taken(ports ...int) func() (int, error) {
-	return func() (int, error) {
-		if len(ports) == 0 {
-			return freePort()
+// taken returns free ports, but the first time this one at that place.
+func taken(port, place int) func(int) ([]int, error) {
+	first := true
+	return func(n int) ([]int, error) {
+		ports, err := freePorts(n)
+		if first && err == nil {
+			ports[place] = port
 		}
-		p := ports[0]
-		ports = ports[1:]
-		return p, nil
+		first = false
+		return ports, err
 	}
 }
 
@@ -71,23 +77,23 @@ func TestPortTakenByAListener(t *testing.T) {
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
 
-	e, err := start(within(t, patience), Config{}, taken(port))
+	e, err := start(within(t, patience), Config{}, taken(port, 0))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = e.Stop() })
-	require.NotEqual(t, port, e.port)
-	require.Contains(t, e.Log(), "BindException", "the log shows the lost race")
+	require.NotEqual(t, port, e.servers[0].ports.client)
+	require.Contains(t, e.servers[0].Log(), "BindException", "the log shows the lost race")
 }
 
 // The dangerous case: something that answers like a ZooKeeper has the port.
 func TestPortTakenByAnotherZooKeeper(t *testing.T) {
 	t.Parallel()
 	other := Run(t, Config{})
-	e, err := start(within(t, patience), Config{}, taken(other.port))
+	e, err := start(within(t, patience), Config{}, taken(other.servers[0].ports.client, 0))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = e.Stop() })
-	require.NotEqual(t, other.port, e.port)
-	require.NotEqual(t, other.PID(), e.PID())
-	_, err = other.Mode(t.Context())
+	require.NotEqual(t, other.servers[0].ports, e.servers[0].ports)
+	require.NotEqual(t, other.servers[0].PID(), e.servers[0].PID())
+	_, err = other.servers[0].Mode(t.Context())
 	require.NoError(t, err)
 }
 
@@ -96,7 +102,7 @@ func TestPortTakenAlways(t *testing.T) {
 	t.Setenv("TMPDIR", tmp)
 	tries := 0
 	_, err := start(t.Context(), Config{Installation: fakeJava(t, "echo java.net.BindException: Die Adresse wird schon verwendet; exit 1")},
-		func() (int, error) { tries++; return freePort() })
+		func(n int) ([]int, error) { tries++; return freePorts(n) })
 	require.ErrorIs(t, err, errPortTaken)
 	require.ErrorIs(t, err, ErrExited)
 	require.Equal(t, portAttempts, tries)
@@ -108,8 +114,8 @@ func TestPortTakenAndNothingSaid(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	pick, tries := taken(l.Addr().(*net.TCPAddr).Port), 0
-	_, err = start(t.Context(), Config{Installation: fakeJava(t, "exit 1")}, func() (int, error) { tries++; return pick() })
+	pick, tries := taken(l.Addr().(*net.TCPAddr).Port, 0), 0
+	_, err = start(t.Context(), Config{Installation: fakeJava(t, "exit 1")}, func(n int) ([]int, error) { tries++; return pick(n) })
 	require.ErrorIs(t, err, ErrExited)
 	require.NotErrorIs(t, err, errPortTaken, "the second port was free")
 	require.Equal(t, 2, tries)
@@ -119,7 +125,7 @@ func TestNoPort(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	none := errors.New("none left")
-	_, err := start(t.Context(), Config{Installation: fakeJava(t, "exit 1")}, func() (int, error) { return 0, none })
+	_, err := start(t.Context(), Config{Installation: fakeJava(t, "exit 1")}, func(int) ([]int, error) { return nil, none })
 	require.ErrorIs(t, err, none)
 	requireEmpty(t, tmp)
 }
@@ -177,4 +183,17 @@ func TestDataDirThatCannotBe(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err := Start(t.Context(), Config{DataDir: file, Installation: fakeJava(t, "exit 7")})
 	require.ErrorContains(t, err, "data directory")
+}
+
+func TestDataOfAnotherSize(t *testing.T) {
+	dir := t.TempDir()
+	for _, n := range []string{"1", "2", "3"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, n, "data", "version-2"), 0o700))
+	}
+	_, err := Start(t.Context(), Config{Servers: 5, DataDir: dir, Installation: fakeJava(t, "exit 7")})
+	require.ErrorIs(t, err, ErrConfig)
+	require.ErrorContains(t, err, "5 servers on the data of 3")
+	require.DirExists(t, filepath.Join(dir, "3"))
+	_, err = Start(t.Context(), Config{Servers: 3, DataDir: dir, Installation: fakeJava(t, "exit 7")})
+	require.ErrorIs(t, err, ErrExited)
 }

@@ -42,10 +42,10 @@ func TestServerOutlivesThreads(t *testing.T) {
 	}
 	wg.Wait()
 	select {
-	case <-e.Done():
-		require.Fail(t, "the server died with a thread", e.Log())
+	case <-e.servers[0].Done():
+		require.Fail(t, "the server died with a thread", e.servers[0].Log())
 	case <-time.After(100 * time.Millisecond):
 	}
-	_, err = e.Mode(t.Context())
+	_, err = e.servers[0].Mode(t.Context())
 	require.NoError(t, err)
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 )
@@ -29,27 +30,31 @@ log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %-5p %c{1} - %m%n
 `
 )
 
-// zooCfg returns the configuration of a single server with its data in dir.
-func zooCfg(dir string, port int, c Config) string {
+// zooCfg returns the configuration of this server.
+func (s *Server) zooCfg() string {
+	c := s.ensemble.cfg
 	var b strings.Builder
-	for _, kv := range []struct {
-		key   string
-		value any
-	}{
-		{"tickTime", c.Tick.Milliseconds()},
-		{"minSessionTimeout", c.MinSession.Milliseconds()},
-		{"maxSessionTimeout", c.MaxSession.Milliseconds()},
-		{"dataDir", escapeProperty(filepath.ToSlash(dir))},
-		{"clientPort", port},
-		{"clientPortAddress", "127.0.0.1"},
-		{"maxClientCnxns", 0}, // The default is 60 for each address, and here all clients have the same one.
-		{"admin.enableServer", false},
-		{"4lw.commands.whitelist", "srvr,ruok,mntr,cons,dump,conf,stat,wchs,wchp,envi,isro"},
-	} {
-		fmt.Fprintf(&b, "%s=%v\n", kv.key, kv.value)
+	set := func(key string, value any) { fmt.Fprintf(&b, "%s=%v\n", key, value) }
+	set("tickTime", c.Tick.Milliseconds())
+	set("minSessionTimeout", c.MinSession.Milliseconds())
+	set("maxSessionTimeout", c.MaxSession.Milliseconds())
+	set("dataDir", escapeProperty(filepath.ToSlash(s.dataDir())))
+	set("clientPort", s.ports.client)
+	set("clientPortAddress", s.host)
+	set("maxClientCnxns", 0) // The default is 60 for each address, and here all clients have the same one.
+	set("admin.enableServer", false)
+	set("4lw.commands.whitelist", "srvr,ruok,mntr,cons,dump,conf,stat,wchs,wchp,envi,isro")
+	if peers := s.ensemble.servers; len(peers) > 1 {
+		set("initLimit", c.ticks(c.InitLimit))
+		set("syncLimit", c.ticks(c.SyncLimit))
+		for _, peer := range peers {
+			set(fmt.Sprintf("server.%d", peer.number), fmt.Sprintf("%s:%d:%d", peer.peerHost(), peer.ports.quorum, peer.ports.election))
+		}
 	}
 	return b.String()
 }
+
+func (s *Server) dataDir() string { return filepath.Join(s.home, "data") }
 
 // escapeProperty writes a value as Java's Properties reads it from Latin-1, so that a path may have any character.
 func escapeProperty(s string) string {
@@ -70,27 +75,53 @@ func escapeProperty(s string) string {
 	return b.String()
 }
 
-// writeServerDir fills the directory of one server: its configuration, that of its log, and a place for its data.
-func writeServerDir(home string, port int, c Config) error {
-	data := filepath.Join(home, "data")
-	if err := os.MkdirAll(data, 0o700); err != nil {
+// writeHome fills the directory of the server: its configuration, that of its log, and a place for its data.
+func (s *Server) writeHome() error {
+	if err := os.MkdirAll(s.dataDir(), 0o700); err != nil {
 		return err
 	}
-	for name, text := range map[string]string{
-		"zoo.cfg":          zooCfg(data, port, c),
+	files := map[string]string{
+		"zoo.cfg":          s.zooCfg(),
 		"log4j.properties": log4jConfig,
 		"logback.xml":      logbackConfig,
-	} {
-		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+		"data/myid":        strconv.Itoa(s.number), // A single server does not read it.
+	}
+	if s.ensemble.links != nil {
+		files["hosts"] = s.hosts()
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(s.home, filepath.FromSlash(name)), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// javaCommand returns the command that runs the server in home, where it also leaves what it dumps when it crashes.
-func javaCommand(inst Installation, c Config, home string) *exec.Cmd {
-	args := append([]string{}, c.JVMFlags...)
+// checkMembers fails when dir holds the data of an ensemble of another size: some of its members could elect one that has nothing, and lose what the others know.
+func checkMembers(dir string, servers int) error {
+	had := 0
+	for n := range maxServers {
+		if _, err := os.Stat(filepath.Join(dir, strconv.Itoa(n+1), "data", "version-2")); err == nil {
+			had++
+		}
+	}
+	if had != 0 && had != servers {
+		return fmt.Errorf("%w: %d servers on the data of %d in %s: start as many, or empty the directory", ErrConfig, servers, had, dir)
+	}
+	return nil
+}
+
+// maxNotification is how long a server without a leader waits, at most, until it sends its vote again. ZooKeeper's own minute, for ticks of 2 s, would let a server
+// that was cut off for some seconds sit alone for as long again.
+const maxNotification = "-Dzookeeper.fastleader.maxNotificationInterval=1000"
+
+// javaCommand returns the command that runs the server in its directory, where it also leaves what it dumps when it crashes.
+func (s *Server) javaCommand() *exec.Cmd {
+	inst, home := s.ensemble.inst, s.home
+	args := append([]string{maxNotification}, s.ensemble.cfg.JVMFlags...) // The last one of a name counts.
+	if s.ensemble.links != nil {
+		args = append(args, "-Djdk.net.hosts.file="+s.hostsFile())
+	}
 	args = append(args,
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",

@@ -28,6 +28,15 @@ func listen(ctx context.Context, address string) (*net.TCPListener, error) {
 	return tcp, nil
 }
 
+// tryListen fails when the address is taken. A socket that is made for holdPort would share it with another such one, and each of them get some of the connections.
+func tryListen(ctx context.Context, address string) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return ln.Close()
+}
+
 // serveLocked accepts connections from ln until it is closed.
 func (l *local) serveLocked(ln *net.TCPListener) {
 	l.listener = ln

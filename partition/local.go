@@ -47,14 +47,19 @@ const (
 )
 
 // newLocal makes the proxy and begins to listen. On failure nothing is left.
-func newLocal(ctx context.Context, api *toxiproxy.ApiServer, c Config, name, upstream string) (*local, error) {
+func newLocal(ctx context.Context, api *toxiproxy.ApiServer, c Config, name, at, upstream string) (*local, error) {
 	l := &local{
 		name: name, upstream: upstream, api: api, logger: c.Logger,
 		dialer:  net.Dialer{Timeout: c.DialTimeout},
 		conns:   make(map[*conn]struct{}),
 		closing: make(chan struct{}),
 	}
-	ln, err := listen(ctx, net.JoinHostPort(c.Listen, "0"))
+	if at == "" {
+		at = net.JoinHostPort(c.Listen, "0")
+	} else if err := tryListen(ctx, at); err != nil {
+		return nil, err
+	}
+	ln, err := listen(ctx, at)
 	if err != nil {
 		return nil, err
 	}

@@ -129,6 +129,20 @@ func New(ctx context.Context, c Config) (*Network, error) {
 //
 // On failure, which is [ErrLinkExists], [ErrBadLink], [ErrClosed], ctx's cause or that of the system or of Toxiproxy, no link is made.
 func (n *Network) Link(ctx context.Context, name, upstream string) (*Link, error) {
+	return n.link(ctx, name, "", upstream)
+}
+
+// LinkOn is [Network.Link] with a say in where the link listens: at listen, host:port, rather than on a port that the system chooses. It is for clients that
+// cannot be told any other port. A host that is not of the machine that listens, and a port that is taken, are errors of the system.
+func (n *Network) LinkOn(ctx context.Context, name, listen, upstream string) (*Link, error) {
+	if err := checkAddress(name, "address to listen on", listen); err != nil {
+		return nil, err
+	}
+	return n.link(ctx, name, listen, upstream)
+}
+
+// link makes a link that listens at listen, or on Config.Listen and any port if that is empty.
+func (n *Network) link(ctx context.Context, name, listen, upstream string) (*Link, error) {
 	if err := checkLink(name, upstream); err != nil {
 		return nil, err
 	}
@@ -142,7 +156,7 @@ func (n *Network) Link(ctx context.Context, name, upstream string) (*Link, error
 	if _, exists := n.Lookup(name); exists {
 		return nil, fmt.Errorf("%w: %s", ErrLinkExists, name)
 	}
-	w, err := n.newWire(ctx, name, upstream)
+	w, err := n.newWire(ctx, name, listen, upstream)
 	if errors.Is(err, ErrBadLink) {
 		return nil, err
 	}
@@ -156,23 +170,43 @@ func (n *Network) Link(ctx context.Context, name, upstream string) (*Link, error
 	return l, nil
 }
 
-func (n *Network) newWire(ctx context.Context, name, upstream string) (wire, error) {
+func (n *Network) newWire(ctx context.Context, name, listen, upstream string) (wire, error) {
 	if n.remote != nil {
-		return newRemote(ctx, n.remote, name, upstream)
+		return newRemote(ctx, n.remote, name, listen, upstream)
 	}
-	return newLocal(ctx, n.api, n.config, name, upstream)
+	return newLocal(ctx, n.api, n.config, name, listen, upstream)
+}
+
+// Unlink heals a link and ends it, as [Network.Close] does with all of them, and blocks as long. Then its name and its port are free again; its events stay in the
+// timeline. A name that no link has is no error, nor is a network that is closed. The error is what went wrong at a Toxiproxy elsewhere; the link is gone from the network all the same.
+func (n *Network) Unlink(name string) error {
+	n.turn <- struct{}{}
+	defer n.turn.pass()
+	l, ok := n.Lookup(name)
+	if !ok || n.isClosed() {
+		return nil
+	}
+	err := l.close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.links, name)
+	return err
 }
 
 func checkLink(name, upstream string) error {
 	if name == "" || strings.Contains(name, "/") {
 		return fmt.Errorf("%w: the name %q is empty or has a slash", ErrBadLink, name)
 	}
-	host, port, err := net.SplitHostPort(upstream)
+	return checkAddress(name, "upstream", upstream)
+}
+
+func checkAddress(name, what, address string) error {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("%w: %s: the upstream is no host:port: %w", ErrBadLink, name, err)
+		return fmt.Errorf("%w: %s: the %s is no host:port: %w", ErrBadLink, name, what, err)
 	}
 	if p, err := strconv.ParseUint(port, 10, 16); host == "" || err != nil || p == 0 {
-		return fmt.Errorf("%w: %s: the upstream %q needs a host and a port from 1 to 65535", ErrBadLink, name, upstream)
+		return fmt.Errorf("%w: %s: the %s %q needs a host and a port from 1 to 65535", ErrBadLink, name, what, address)
 	}
 	return nil
 }

@@ -118,16 +118,19 @@ type remote struct {
 }
 
 // newRemote creates the proxy, or adopts one that is there with the same upstream and nothing left of an earlier network.
-func newRemote(ctx context.Context, s *remoteServer, name, upstream string) (*remote, error) {
+func newRemote(ctx context.Context, s *remoteServer, name, at, upstream string) (*remote, error) {
 	r := &remote{server: s, name: name, toxics: make(map[string]bool)}
 	var proxy toxiproxy.Proxy
 	err := s.api.call(ctx, http.MethodGet, nil, &proxy, "proxies", name)
 	switch {
 	case err == nil:
-		err = r.adopt(ctx, &proxy, upstream)
+		err = r.adopt(ctx, &proxy, at, upstream)
 	case status(err) == http.StatusNotFound:
 		r.created = true
-		wanted := toxiproxy.Proxy{Name: name, Listen: net.JoinHostPort(s.listen, "0"), Upstream: upstream, Enabled: true}
+		if at == "" {
+			at = net.JoinHostPort(s.listen, "0")
+		}
+		wanted := toxiproxy.Proxy{Name: name, Listen: at, Upstream: upstream, Enabled: true}
 		if err = s.api.call(ctx, http.MethodPost, &wanted, &proxy, "proxies"); status(err) == 0 {
 			err = r.closeAfter(ctx, err) // without an answer, it may be there
 		}
@@ -147,9 +150,12 @@ func newRemote(ctx context.Context, s *remoteServer, name, upstream string) (*re
 }
 
 // adopt makes a proxy that was there before fit for use.
-func (r *remote) adopt(ctx context.Context, proxy *toxiproxy.Proxy, upstream string) error {
+func (r *remote) adopt(ctx context.Context, proxy *toxiproxy.Proxy, at, upstream string) error {
 	if proxy.Upstream != upstream {
 		return fmt.Errorf("%w: %s: Toxiproxy has a proxy of that name to %s, not to %s", ErrBadLink, r.name, proxy.Upstream, upstream)
+	}
+	if at != "" && proxy.Listen != at {
+		return fmt.Errorf("%w: %s: Toxiproxy's proxy of that name listens on %s, not on %s", ErrBadLink, r.name, proxy.Listen, at)
 	}
 	for _, t := range proxy.ActiveToxics {
 		if !strings.HasPrefix(t.Name, toxicPrefix) {

@@ -23,11 +23,16 @@ type player struct {
 	rnd *rand.Rand
 }
 
+// upTo is a random time, in milliseconds, and shorter where time is real.
+func (x *player) upTo(most int) time.Duration {
+	return ms(x.rnd, 0, most) / time.Duration(max(1, x.p.brisk))
+}
+
 // run plays until the faults end, and takes the lock once more then.
 func (x *player) run() {
 	for {
 		select {
-		case <-time.After(ms(x.rnd, 0, 300)):
+		case <-time.After(x.upTo(300)):
 			x.round()
 		case <-x.p.stop:
 			x.last()
@@ -41,7 +46,7 @@ func (x *player) round() {
 	ctx, cancel := context.WithCancelCause(x.p.bound)
 	defer cancel(nil)
 	if x.rnd.IntN(2) == 0 {
-		t := time.AfterFunc(ms(x.rnd, 0, 1500), func() { cancel(errGaveUp) })
+		t := time.AfterFunc(x.upTo(1500), func() { cancel(errGaveUp) })
 		defer t.Stop()
 	}
 	lock := x.m.Lock
@@ -98,7 +103,7 @@ func (x *player) hold(h *zklock.Hold) error {
 		longest = 4000
 	}
 	for range x.rnd.IntN(4) {
-		x.pause(ms(x.rnd, 0, longest))
+		x.pause(x.upTo(longest))
 		x.write(c, false)
 	}
 	x.tell(h)
@@ -106,7 +111,7 @@ func (x *player) hold(h *zklock.Hold) error {
 	ctx, cancel := context.WithCancelCause(x.p.bound)
 	defer cancel(nil)
 	if x.rnd.IntN(3) == 0 {
-		t := time.AfterFunc(ms(x.rnd, 0, 800), func() { cancel(errGaveUp) })
+		t := time.AfterFunc(x.upTo(800), func() { cancel(errGaveUp) })
 		defer t.Stop()
 	}
 	over.Store(true)
@@ -171,7 +176,7 @@ func (x *player) append(ctx context.Context, c *claim) error {
 		return err
 	}
 	if x.rnd.IntN(4) == 0 { // slow, and sure of itself
-		x.pause(ms(x.rnd, 0, 3000))
+		x.pause(x.upTo(3000))
 	}
 	err = x.p.resource.Write(ctx, ledger, c.token, append(slices.Clone(history), c.token))
 	if err == nil {

@@ -39,6 +39,7 @@ type plot struct {
 	seeds    uint64 // handed out
 	resource resource
 	heedless bool // holders believe until they unlock: the control
+	brisk    int  // how many times faster everybody is than in virtual time; 0 means as fast
 	operator *session.Client
 	stop     chan struct{}   // closed when the faults end
 	bound    context.Context // ends soon after that, when all should be done

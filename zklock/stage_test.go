@@ -22,7 +22,7 @@ import (
 // stages numbers the stages, so that each has a directory of its own also when tests are run several times.
 var stages atomic.Int64
 
-// stage is what one test plays on: a directory of its own on the shared server, and an observer that no fault reaches.
+// stage is what one test plays on: a directory of its own on the shared server, or another one, and an observer that no fault reaches.
 // When the test ends, and before its clients close, nothing but containers may be left in the directory.
 type stage struct {
 	t        *testing.T
@@ -36,7 +36,12 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t, zk: server(t), root: fmt.Sprintf("/zklock-%d", stages.Add(1))}
+	return newStageOn(t, server(t))
+}
+
+func newStageOn(t *testing.T, zk *ensemble.Ensemble) *stage {
+	t.Helper()
+	s := &stage{t: t, zk: zk, root: fmt.Sprintf("/zklock-%d", stages.Add(1))}
 	s.path = s.root + "/lock"
 	c, err := session.Open(s.ctx(), session.Config{Servers: s.zk.Addrs(), Timeout: 20 * time.Second})
 	require.NoError(t, err)

@@ -25,12 +25,21 @@ import (
 // go-zookeeper where the table allows it, in the tests of zktest, which must not inherit our own misunderstandings of the protocol, in those of zklock, where
 // its lock and ours must exclude each other, and in those of zkctl server, for what session never asks of a server.
 var layout = [][]entry{
+	{{pkg: "internal/child"}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/sqlfence"}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
-	{{pkg: "ensemble"}, {pkg: "ensemble/containers", uses: []string{"github.com/testcontainers/testcontainers-go"}}},
+	{{pkg: "ensemble"}},
+	{
+		{pkg: "ensemble/containers", uses: []string{
+			"github.com/testcontainers/testcontainers-go",
+			"github.com/moby/moby/client", "github.com/moby/moby/api", "github.com/containerd/errdefs", // What its API is made of.
+			toxiproxy,
+		}},
+		{pkg: "docker/toxiproxy", uses: []string{toxiproxy, zerolog}}, // What is in the image of that name.
+	},
 	{{pkg: "cas"}},
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
 	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
@@ -39,6 +48,7 @@ var layout = [][]entry{
 		// The subjects that fail, and what they fail on.
 		goZooKeeper, "github.com/go-redsync/redsync", redis, "github.com/jackc/pgx", "modernc.org/sqlite", "github.com/alicebob/miniredis",
 	}}},
+	{{pkg: "docker/sample"}}, // A service to copy, and its test.
 	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}, testUses: []string{goZooKeeper}}},
 }
 

@@ -133,7 +133,7 @@ func diagnose(ctx context.Context, c *console, o *doctorOptions) (diagnosis, err
 	}
 	d.Engines = []engineState{
 		localState(ctx, o.quick), connect,
-		{Kind: "docker", Status: statusNotYet, Detail: "not part of this version"},
+		dockerState(ctx),
 		embeddedState(ctx),
 	}
 	if o.toxiproxy != "" {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zkkit/zkkit/ensemble"
+	"github.com/zkkit/zkkit/ensemble/containers"
 	"github.com/zkkit/zkkit/internal/scenario"
 	"github.com/zkkit/zkkit/session"
 	"github.com/zkkit/zkkit/zktest"
@@ -22,7 +23,6 @@ const (
 	statusFails   = "fails"
 	statusMissing = "missing"
 	statusUnasked = "not asked"
-	statusNotYet  = "not yet"
 )
 
 // An engineState is what is known of one engine.
@@ -67,6 +67,16 @@ func localState(ctx context.Context, quick bool) engineState {
 	e.Status = statusWorks
 	e.Detail = fmt.Sprintf("started in %.1fs, stopped in %.1fs", ready.Seconds(), time.Since(start).Seconds())
 	return e
+}
+
+// dockerState asks the engine, and starts nothing: an image may have to be pulled for that.
+func dockerState(ctx context.Context) engineState {
+	containers.Quiet()
+	version, err := containers.Answers(ctx)
+	if err != nil {
+		return engineState{Kind: scenario.EngineDocker, Status: statusMissing, Detail: err.Error()}
+	}
+	return engineState{Kind: scenario.EngineDocker, Status: statusFound, Detail: "engine " + version + ", nothing was started"}
 }
 
 // embeddedState starts the server of this process, opens a session with it, and ends both.

@@ -31,6 +31,7 @@ func engineFlags(cmd *cobra.Command, to *scenario.EngineConfig) {
 	newFlag(cmd, &to.Kind, "engine", "ENGINE", scenario.EngineAuto, "where the ZooKeeper comes from\n"+
 		"auto:     servers that are named, else local where a ZooKeeper is installed, else embedded\n"+
 		"local:    a server that is started here, from what is installed, and stopped afterwards\n"+
+		"docker:   servers in containers, and the official image unless ZKKIT_ZOOKEEPER_IMAGE names another\n"+
 		"connect:  servers that run already; only the clients of this run are cut off\n"+
 		"embedded: zktest, in the memory of this process: nothing needs to be installed, and it is not a real ZooKeeper", oneOf(scenario.EngineKinds()...))
 	serversFlag(cmd, &to.Servers)

@@ -29,10 +29,10 @@ func parsed(t *testing.T, cmd *cobra.Command, args ...string) error {
 func TestPartitionFlags(t *testing.T) {
 	usual := scenario.PartitionConfig{
 		For: scenario.Length{Plus: 3 * time.Second}, Session: 2 * time.Second, Kind: scenario.KindDrop, Direction: scenario.DirectionBoth,
-		Recipe: scenario.RecipeZklock, Clients: 2, Engine: scenario.EngineConfig{Kind: scenario.EngineAuto},
+		Where: scenario.WhereHolder, Recipe: scenario.RecipeZklock, Clients: 2, Engine: scenario.EngineConfig{Kind: scenario.EngineAuto},
 	}
 	with := func(change func(*partitionOptions)) partitionOptions {
-		o := partitionOptions{run: usual, color: colorAuto}
+		o := partitionOptions{run: usual, color: colorAuto, program: scenario.Program{Ready: 30 * time.Second, Grace: 5 * time.Second}}
 		change(&o)
 		return o
 	}
@@ -50,11 +50,26 @@ func TestPartitionFlags(t *testing.T) {
 				o.run.Kind, o.run.Direction, o.run.Seed = scenario.KindJam, scenario.DirectionToServer, 7
 			}),
 		},
+		"the servers": {
+			args: []string{"--cut", "minority", "--ensemble", "5"},
+			want: with(func(o *partitionOptions) { o.run.Where, o.run.Engine.Ensemble = scenario.WhereMinority, 5 }),
+		},
 		"the subject": {
 			args: []string{"--recipe", "go-zookeeper", "--clients", "5", "--lock-path", "/locks/orders", "--timeout", "2m"},
 			want: with(func(o *partitionOptions) {
 				o.run.Recipe, o.run.Clients, o.run.LockPath, o.run.Timeout = scenario.RecipeStock, 5, "/locks/orders", 2*time.Minute
 			}),
+		},
+		"a program": {
+			args: []string{"--lock-path", "/l", "--resource", "plain", "--ready", "1m", "--grace=1s", "--clients", "3", "--", "./x", "--for", "-y", "--"},
+			want: with(func(o *partitionOptions) {
+				o.program = scenario.Program{Command: []string{"./x", "--for", "-y", "--"}, Resource: scenario.ResourcePlain, Ready: time.Minute, Grace: time.Second}
+				o.run.LockPath, o.run.Clients, o.run.Program = "/l", 3, &o.program
+			}),
+		},
+		"a program with the name of a command": {
+			args: []string{"--", "check", "out"},
+			want: with(func(o *partitionOptions) { o.program.Command, o.run.Program = []string{"check", "out"}, &o.program }),
 		},
 		"the output": {
 			args: []string{"--json", "--quiet", "--report", "out", "--color", "never"},
@@ -149,7 +164,7 @@ func TestWrongFlags(t *testing.T) {
 		{"--for", "0"}, {"--session", "-1s"}, {"--kind", "x"}, {"--clients", "1"}, {"--servers", "a:b"}, {"--servers", ""}, {"--servers", "a,,b"},
 		{"--servers", "a:0"}, {"--servers", "a:70000"}, {"--servers", "a b"}, {"--lock-path", ""}, {"--lock-path", "/a/"}, {"--lock-path", "/a//b"},
 		{"--lock-path", "/a\x00"}, {"--lock-path", "/./a"}, {"--lock-path", "/\xff"}, {"--tick", "0"}, {"--tick", "1500us"}, {"--seed", "-1"}, {"--report", ""},
-		{"--json=maybe"}, {"--x"}, {"-x"}, {"extra"},
+		{"--json=maybe"}, {"--x"}, {"-x"}, {"extra"}, {"--"}, {"extra", "--", "x"}, {"--resource", "plain"}, {"--session", "3s", "--", "x"}, {"--recipe", "zklock", "--", "x"},
 	} {
 		cmd := newPartitionCmd(testConsole(nil), func(context.Context, *partitionOptions) error {
 			t.Fatalf("%q was run", args)

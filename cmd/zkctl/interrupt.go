@@ -10,7 +10,19 @@ import (
 	"syscall"
 )
 
-// interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP cancels with errInterrupted as its cause, so that everything
+// An interruption is why everything ends after a signal. It is an errInterrupted, and a program that a run has started is sent the same signal.
+type interruption struct{ signal os.Signal }
+
+// Error does not say which signal it was: whoever sent it knows.
+func (i interruption) Error() string { return errInterrupted.Error() }
+
+// Unwrap returns errInterrupted.
+func (i interruption) Unwrap() error { return errInterrupted }
+
+// Signal returns the signal.
+func (i interruption) Signal() os.Signal { return i.signal }
+
+// interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP cancels with an interruption as its cause, so that everything
 // heals and cleans up. The second one exits at once; a server that was started dies with this process. stop gives the signals back.
 //
 // A signal that whoever started us has ignored, as nohup does, stays ignored. SIGPIPE ends nothing: a write to a pipe that nobody reads
@@ -29,8 +41,8 @@ func interruptible(parent context.Context, stderr io.Writer) (_ context.Context,
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		select {
-		case <-signals:
-			cancel(errInterrupted)
+		case sig := <-signals:
+			cancel(interruption{sig})
 		case <-stopped:
 			return
 		}

@@ -19,6 +19,8 @@ type partitionOptions struct {
 	quiet  bool
 	report string // directory, "" for none
 	color  string
+
+	program scenario.Program // what stands behind --, if anything does
 }
 
 // newPartitionCmd only parses; runF runs what was parsed, or runPartition if it is nil.
@@ -28,21 +30,25 @@ func newPartitionCmd(c *console, runF func(context.Context, *partitionOptions) e
 		runF = func(ctx context.Context, o *partitionOptions) error { return runPartition(ctx, c, o) }
 	}
 	cmd := &cobra.Command{
-		Use:   "partition",
+		Use:   "partition [flags] [-- PROGRAM ARGUMENTS]",
 		Short: "Cut the holder of a lock off from ZooKeeper, and see who owns the lock afterwards",
 		Long: `Hold a lock on a ZooKeeper, cut its holder off, heal, and see who owns the lock afterwards.
 
 Several clients want one lock. The holder reaches ZooKeeper, and the resource that the lock protects, through links of
 its own; the others are never cut off. The run takes the lock, cuts the first link, jams the second, waits, and heals
-both. It shows what everybody saw as it happens, and then a picture, the story in words, and a verdict that can fail.`,
-		Annotations: map[string]string{notes: exitCodes + "\n\n" + environment},
+both. It shows what everybody saw as it happens, and then a picture, the story in words, and a verdict that can fail.
+
+With a program behind --, in any language, instances of that want the lock at --lock-path, and the one that has it is cut off.`,
+		Annotations: map[string]string{notes: aboutPrograms + "\n\n" + exitCodes + "\n\n" + environment},
 		Example: `  zkctl partition --for 3s
   zkctl partition --for session+1s --session 5s --kind refuse
+  zkctl partition --cut follower --ensemble 3          the holder still talks to a server that nobody talks to
   zkctl partition --recipe go-zookeeper                the control, which must come out violated
   zkctl partition --servers zk1:2181,zk2:2181 --lock-path /drill/orders
+  zkctl partition --for session+1s --lock-path /locks/orders --resource plain -- python3 worker.py
   zkctl partition --json --report out | jq .figures.margin_ms
   zkctl partition check out                            derive the verdict again from what was saved`,
-		Args: noArgs,
+		Args: func(cmd *cobra.Command, args []string) error { return programArgs(cmd, args, o) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := serversFromEnvironment(c, &o.run.Engine); err != nil {
 				return err
@@ -57,15 +63,19 @@ both. It shows what everybody saw as it happens, and then a picture, the story i
 	newFlag(cmd, &o.run.Kind, "kind", "KIND", scenario.KindDrop, "what the cut does\n"+kindsHelp(), oneOf(kinds()...))
 	newFlag(cmd, &o.run.Direction, "direction", "WHICH", scenario.DirectionBoth,
 		strings.Join(stringsOf(directions()), ", ")+", as seen from the holder", oneOf(directions()...))
+	newFlag(cmd, &o.run.Where, "cut", "WHERE", scenario.WhereHolder, "who is cut off from whom\n"+wheresHelp(), oneOf(scenario.Wheres()...))
 	newFlag(cmd, &o.run.Recipe, "recipe", "RECIPE", scenario.RecipeZklock,
 		"the lock that is tried\nzklock:       this module's, with a resource that checks tokens\n"+
-			"go-zookeeper: that library's own, with one that does not: the control", oneOf(scenario.RecipeZklock, scenario.RecipeStock))
-	newFlag(cmd, &o.run.Clients, "clients", "N", 2, "how many want the lock, the holder included", aCount(2))
+			"zklock-pings: the same, believing in answers to pings: a control where servers are cut off\n"+
+			"go-zookeeper: that library's own, with a resource that checks nothing: the control", oneOf(scenario.Recipes()...))
+	newFlag(cmd, &o.run.Clients, "clients", "N", 2, "how many want the lock, the holder included; instances of a program", aCount(2))
 	engineFlags(cmd, &o.run.Engine)
+	newFlag(cmd, &o.run.Engine.Ensemble, "ensemble", "N", 0, "how many servers are started here, 1 to 5 (default 1; with --cut what that needs)", aCount(1))
 	newFlag(cmd, &o.run.Engine.Tick, "tick", "DURATION", 0, "tickTime of a server started here (default a tenth of the session)", wholeMillis)
-	newFlag(cmd, &o.run.LockPath, "lock-path", "PATH", "", "the lock's directory in ZooKeeper (default a new one)", aLockPath)
+	newFlag(cmd, &o.run.LockPath, "lock-path", "PATH", "", "the lock's directory in ZooKeeper (default a new one; a program has its own)", aLockPath)
 	newFlag(cmd, &o.run.Seed, "seed", "N", 0, "of the moment between two renewals at which the cut comes (default random)", aSeed)
-	newFlag(cmd, &o.run.Timeout, "timeout", "DURATION", 0, "give up after that (default a minute more than the cut)", aDuration("2m"))
+	newFlag(cmd, &o.run.Timeout, "timeout", "DURATION", 0, "give up after that (default a minute more than the cut; with a program, none beside --ready)", aDuration("2m"))
+	programFlags(cmd, &o.program)
 	f.BoolVar(&o.json, "json", false, "print one JSON object and nothing else")
 	newFlag(cmd, &o.report, "report", "DIR", "", "write "+scenario.ReportFile+", "+scenario.EventsFile+" and "+scenario.TimelineFile+" there", aName)
 	f.BoolVar(&o.quiet, "quiet", false, "print the verdict only")
@@ -150,6 +160,9 @@ func play(ctx context.Context, c *console, o *partitionOptions) (scenario.Eviden
 			s.print(line + "\n")
 		}
 	}
+	if cfg.Program != nil {
+		cfg.Program.OnOutput = programOutput(s, o)
+	}
 	evidence, err := scenario.RunPartition(run, cfg)
 	leaving()
 	return evidence, firstOf(err, s.close(ctx))
@@ -199,6 +212,14 @@ func directions() []scenario.Direction {
 
 // aboutNone is the control in one line.
 const aboutNone = "nothing is cut, and so nothing may happen: the control"
+
+func wheresHelp() string {
+	var lines []string
+	for _, w := range scenario.Wheres() {
+		lines = append(lines, fmt.Sprintf("%-9s %s", string(w)+":", w.About()))
+	}
+	return strings.Join(lines, "\n")
+}
 
 func kindsHelp() string {
 	var b strings.Builder

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/zkkit/zkkit/internal/scenario"
 )
@@ -10,7 +11,11 @@ import (
 func planText(e scenario.Evidence, inconclusive string, style scenario.Style) string {
 	p, t := e.Parameters, newTable(style, 10)
 	t.row("engine", e.Engine.String())
-	t.row("lock", fmt.Sprintf("%s at %s, wanted by %d clients", p.Recipe, p.LockPath, p.Clients))
+	if p.Recipe == scenario.RecipeProgram {
+		t.row("lock", fmt.Sprintf("%s, wanted by %d instances of %s", p.LockPath, p.Clients, strings.Join(p.Command, " ")))
+	} else {
+		t.row("lock", fmt.Sprintf("%s at %s, wanted by %d clients", p.Recipe, p.LockPath, p.Clients))
+	}
 	session := fmt.Sprintf("%v asked for, %v given; ", p.SessionRequested, p.SessionNegotiated)
 	if p.Tick > 0 {
 		session += fmt.Sprintf("the server ticks every %v", p.Tick)
@@ -21,11 +26,17 @@ func planText(e scenario.Evidence, inconclusive string, style scenario.Style) st
 	if p.Kind == scenario.KindNone {
 		t.row("fault", fmt.Sprintf("none, for %v: %s", p.For, aboutNone))
 	} else {
-		t.row("fault", fmt.Sprintf("holder <-> ZooKeeper: %s, %s, for %v; holder <-> resource: jam", p.Kind, p.Direction, p.For))
-		t.row("expected", fmt.Sprintf("the server deletes the holder's node at %v after the cut", e.Predicted))
+		fault := fmt.Sprintf("%s: %s, %s, for %v", p.Between(), p.Kind, p.Direction, p.For)
+		if p.Recipe != scenario.RecipeProgram || p.Resource != "" {
+			fault += "; holder <-> resource: jam"
+		}
+		t.row("fault", fault)
+		t.row("expected", fmt.Sprintf("the server deletes the holder's node at %v after the cut", e.Predicted)+p.Meanwhile())
 		t.row("seed", fmt.Sprintf("%d: --seed cuts again at this moment between two renewals", p.Seed))
 	}
-	if inconclusive == "" {
+	if inconclusive == "" && p.Recipe == scenario.RecipeProgram {
+		t.row("plan", "OK: what the program believes is known as far as it says so, or writes to a resource")
+	} else if inconclusive == "" {
 		t.row("plan", "OK: the run can tell a lock that is safe from one that is not")
 	} else {
 		t.row("plan", "THIS RUN CAN PROVE NOTHING: "+inconclusive)

@@ -21,11 +21,19 @@ type screen struct {
 	wake     chan struct{}
 	done     chan struct{}
 
-	mu     sync.Mutex // guards all below
-	queue  []string
-	phase  phase
-	closed bool
-	broken error
+	mu      sync.Mutex // guards all below
+	queue   []printed
+	leftOut int // lines, since the last that was not
+	leftErr bool
+	phase   phase
+	closed  bool
+	broken  error
+}
+
+// A printed text goes to stdout, or to stderr.
+type printed struct {
+	text  string
+	toErr bool
 }
 
 // A phase is what a run is doing, and for how long it will.
@@ -43,6 +51,9 @@ func (p phase) at(now time.Time) string {
 	return fmt.Sprintf("%s %.1fs of %v", p.text, min(now.Sub(p.since), p.of).Seconds(), p.of)
 }
 
+// queueLimit is how much may wait to be written before what programs print is left out.
+const queueLimit = 10_000
+
 // redrawEvery is how often the progress line is written anew.
 const redrawEvery = 100 * time.Millisecond
 
@@ -53,9 +64,32 @@ func newScreen(out, err io.Writer, progress bool, failed func(error)) *screen {
 }
 
 // print writes text, later.
-func (s *screen) print(text string) {
+func (s *screen) print(text string) { s.enqueue(printed{text: text}) }
+
+// printSome writes text later, to stderr if wanted, unless too much is waiting already: then it is left out, and how much that was is said.
+func (s *screen) printSome(text string, toErr bool) {
 	s.mu.Lock()
-	s.queue = append(s.queue, text)
+	if len(s.queue) >= queueLimit {
+		s.leftOut, s.leftErr = s.leftOut+1, toErr
+	} else {
+		s.confessLocked()
+		s.queue = append(s.queue, printed{text: text, toErr: toErr})
+	}
+	s.mu.Unlock()
+	s.poke()
+}
+
+// confessLocked says how much was left out.
+func (s *screen) confessLocked() {
+	if s.leftOut > 0 {
+		s.queue = append(s.queue, printed{text: fmt.Sprintf("(%d lines were left out)\n", s.leftOut), toErr: s.leftErr})
+		s.leftOut = 0
+	}
+}
+
+func (s *screen) enqueue(p printed) {
+	s.mu.Lock()
+	s.queue = append(s.queue, p)
 	s.mu.Unlock()
 	s.poke()
 }
@@ -72,6 +106,7 @@ func (s *screen) doing(text string, of time.Duration) {
 // read any more. Nothing may be printed afterwards.
 func (s *screen) close(ctx context.Context) error {
 	s.mu.Lock()
+	s.confessLocked()
 	s.closed = true
 	s.mu.Unlock()
 	s.poke()
@@ -116,8 +151,12 @@ func (s *screen) draw() {
 			fmt.Fprint(s.err, "\r\x1b[K")
 			shown = ""
 		}
-		for _, text := range queue {
-			s.write(text)
+		for _, p := range queue {
+			if p.toErr {
+				fmt.Fprint(s.err, p.text)
+			} else {
+				s.write(p.text)
+			}
 		}
 		if line != shown {
 			fmt.Fprint(s.err, line)

@@ -47,6 +47,39 @@ func TestScreenWithoutTerminal(t *testing.T) {
 	})
 }
 
+// What programs print goes where it should, and does not fill the memory when nobody reads it.
+func TestScreenPrintsSome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out, err bytes.Buffer
+		s := newScreen(&out, &err, false, func(error) {})
+		s.printSome("one\n", false)
+		s.printSome("two\n", true)
+		require.NoError(t, s.close(t.Context()))
+		require.Equal(t, "one\n", out.String())
+		require.Equal(t, "two\n", err.String())
+
+		r, w := io.Pipe()
+		s = newScreen(w, io.Discard, false, func(error) {})
+		s.print("first\n") // The writer waits in this one.
+		synctest.Wait()
+		const lines = 3 * queueLimit
+		for range lines {
+			s.printSome("line\n", false)
+		}
+		read := make(chan string)
+		go func() {
+			all, _ := io.ReadAll(r)
+			read <- string(all)
+		}()
+		synctest.Wait()
+		require.NoError(t, s.close(t.Context()))
+		require.NoError(t, w.Close())
+		text := <-read
+		require.Equal(t, queueLimit, strings.Count(text, "line\n"))
+		require.True(t, strings.HasSuffix(text, "(20000 lines were left out)\n"), "%q", text[len(text)-100:])
+	})
+}
+
 // Who prints is not kept waiting by a reader that has stopped reading, and a run that was interrupted ends all the same.
 func TestScreenReaderStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

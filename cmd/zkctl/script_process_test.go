@@ -60,7 +60,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, a []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, a[2:]...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "ZOOKEEPER_HOME", "JAVA_HOME", "ZK_SERVERS"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "ZOOKEEPER_HOME", "JAVA_HOME", "ZK_SERVERS", "WORK"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	out, err := os.Create(ts.MkAbs(a[0] + ".out"))
@@ -93,20 +93,29 @@ func running(ts *testscript.TestScript, name string) *started {
 
 func cmdSees(ts *testscript.TestScript, neg bool, a []string) {
 	args(ts, neg, a, "NAME REGEXP")
-	re := regexp.MustCompile(a[1])
-	p := running(ts, a[0])
-	until(ts, a[1]+" from "+a[0], func() bool {
+	sees(ts, a[0], a[1], ".out")
+}
+
+func cmdSeesErr(ts *testscript.TestScript, neg bool, a []string) {
+	args(ts, neg, a, "NAME REGEXP")
+	sees(ts, a[0], a[1], ".err")
+}
+
+func sees(ts *testscript.TestScript, name, pattern, where string) {
+	re := regexp.MustCompile(pattern)
+	p := running(ts, name)
+	until(ts, pattern+" from "+name, func() bool {
 		ended := false
 		select {
 		case <-p.done:
 			ended = true
 		default:
 		}
-		if re.MatchString(ts.ReadFile(a[0] + ".out")) {
+		if re.MatchString(ts.ReadFile(name + where)) {
 			return true
 		}
 		if ended {
-			ts.Fatalf("%s ended without it:\n%s%s", a[0], ts.ReadFile(a[0]+".out"), ts.ReadFile(a[0]+".err"))
+			ts.Fatalf("%s ended without it:\n%s%s", name, ts.ReadFile(name+".out"), ts.ReadFile(name+".err"))
 		}
 		return false
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"zkctl": main})
+	testscript.Main(m, map[string]func(){"zkctl": main, "worker": worker})
 }
 
 // TestScripts runs testdata/zkctl: one file for each thing that users rely on. Scripts may use, besides the commands of testscript:
@@ -24,6 +25,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND...    runs a command that ends with this exit code, 0|3 for one of two; stdout and stderr are then about it
 //	start NAME COMMAND...    starts a command; its output goes to NAME.out and NAME.err
 //	sees NAME REGEXP         waits until it has printed this
+//	seeserr NAME REGEXP      the same on stderr
 //	address NAME             sets $ADDRESS to what it has printed
 //	sends NAME INT|TERM|KILL sends it a signal
 //	ends NAME CODE           waits until it ends with this exit code, -1 for one that was killed, 0|3 for one of two
@@ -35,7 +37,7 @@ func TestMain(m *testing.M) {
 //	[!] znode PATH           says whether $SERVER has a znode there
 //	noprocess                waits until no process has this script's directory in its arguments: no server of its is left
 //
-// and the condition [zookeeper].
+// the program worker of a user (see there), and the conditions [zookeeper] and [netns].
 func TestScripts(t *testing.T) {
 	shared := &sharedServer{}
 	t.Cleanup(shared.stop) // After the scripts, which run in parallel below this test.
@@ -53,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": cmdExits, "start": cmdStart, "sees": cmdSees, "sends": cmdSends, "ends": cmdEnds,
+			"exits": cmdExits, "start": cmdStart, "sees": cmdSees, "seeserr": cmdSeesErr, "sends": cmdSends, "ends": cmdEnds,
 			"jsonfield": cmdJSONField, "replace": cmdReplace, "address": cmdAddress, "blackhole": cmdBlackhole, "noprocess": cmdNoProcess,
 			"server": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("SERVER", shared.addr(ts)) },
 			"znode":  cmdZnode,
@@ -61,17 +63,22 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition knows [zookeeper]. Where one is required and there is none, the script fails instead of being skipped.
+// condition knows [zookeeper] and [netns]. Where one is required and there is none, the script fails instead of being skipped.
 func condition(name string) (bool, error) {
-	if name != "zookeeper" {
+	var word string
+	var err error
+	switch name {
+	case "zookeeper":
+		word = "local"
+		_, err = ensemble.Find()
+	case "netns":
+		word, err = name, ensemble.CanNamespaces(context.Background())
+	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	_, err := ensemble.Find()
 	required := strings.FieldsFunc(os.Getenv("ZKKIT_REQUIRE"), func(r rune) bool { return r == ',' || r == ' ' })
-	for _, word := range required {
-		if word == "local" && err != nil {
-			return false, err
-		}
+	if err != nil && slices.Contains(required, word) {
+		return false, err
 	}
 	return err == nil, nil
 }

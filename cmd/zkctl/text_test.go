@@ -18,7 +18,7 @@ func TestPlanText(t *testing.T) {
 			SessionRequested: scenario.Millis(2 * time.Second), SessionNegotiated: scenario.Millis(4 * time.Second), For: scenario.Millis(3 * time.Second),
 			Kind: scenario.KindDrop, Direction: scenario.DirectionBoth, Recipe: scenario.RecipeZklock, Clients: 2, LockPath: "/locks/orders", Seed: 7,
 		},
-		Predicted: scenario.Predict(scenario.KindDrop, scenario.DirectionBoth, 4*time.Second, 0),
+		Predicted: scenario.Predict(scenario.Parameters{Kind: scenario.KindDrop, Direction: scenario.DirectionBoth, SessionNegotiated: scenario.Millis(4 * time.Second)}),
 	}
 	why := "the server gave a session of 4s instead of 2s; a cut of 3s cannot expire a session of 4s: cut for more than 6s (--for session+3s)"
 	require.Equal(t, `engine    connect, ZooKeeper 3.9.2

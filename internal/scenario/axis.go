@@ -91,6 +91,9 @@ type laneSpan struct {
 
 // lanesOf returns the lanes of a run: the holder's belief, the holder's truth, and what each waiter acquired.
 func lanesOf(f *facts, a axis) []lane {
+	if len(f.reigns) > 0 {
+		return programLanes(f, a)
+	}
 	belief := lane{who: WhoHolder, what: "belief", tone: toneBelief}
 	truth := lane{who: WhoHolder, what: "truth", tone: toneTruth}
 	var waiters []lane

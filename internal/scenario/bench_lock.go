@@ -63,7 +63,7 @@ func RunBenchLock(ctx context.Context, cfg BenchLockConfig) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	srv, err := cfg.Engine.start(ctx, benchSession)
+	srv, err := cfg.Engine.start(ctx, benchSession, nil)
 	if err != nil {
 		return Report{}, err
 	}

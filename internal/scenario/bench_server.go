@@ -121,7 +121,7 @@ func (b *serverBench) open(ctx context.Context) error {
 	} {
 		b.cfg.OnProgress(fmt.Sprintf("starting server %d of %d", subject+1, serverSubjects))
 		engine.Tick = benchTick
-		srv, err := engine.start(ctx, benchSession)
+		srv, err := engine.start(ctx, benchSession, nil)
 		if err != nil {
 			return err
 		}

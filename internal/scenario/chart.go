@@ -195,14 +195,17 @@ func (c *chart) resource(f *facts, a axis, y float64) {
 	last := map[string]float64{} // where the last one of each class is drawn: those that would touch are left out
 	for i := range f.writes {
 		w := &f.writes[i]
-		m := markAt{X: c.x(a, w.AtMs), Y: middle, Class: "accepted", Tip: fmt.Sprintf("write with token %s at %s: accepted", hex(w.Token), at(w.AtMs))}
+		m := markAt{X: c.x(a, w.AtMs), Y: middle, Class: "accepted", Tip: fmt.Sprintf("%s at %s: accepted", w.name(), at(w.AtMs))}
 		switch {
 		case w.stale && w.accepted():
-			m.Class, m.Tip = "stale", fmt.Sprintf("STALE write with token %s at %s, after %s: accepted", hex(w.Token), at(w.AtMs), hex(w.mark))
+			m.Class, m.Tip = "stale", fmt.Sprintf("STALE %s at %s, after %s: accepted", w.name(), at(w.AtMs), hex(w.mark))
+			if w.usurped != nil {
+				m.Tip = fmt.Sprintf("STALE %s at %s, when %s owned the lock: accepted", w.name(), at(w.AtMs), theClient(w.usurped.by))
+			}
 		case w.OK == nil:
-			m.Class, m.Tip = "unknown", fmt.Sprintf("write with token %s at %s: outcome unknown", hex(w.Token), at(w.AtMs))
+			m.Class, m.Tip = "unknown", fmt.Sprintf("%s at %s: outcome unknown", w.name(), at(w.AtMs))
 		case !*w.OK:
-			m.Class, m.Tip = "refused", fmt.Sprintf("write with token %s at %s: refused", hex(w.Token), at(w.AtMs))
+			m.Class, m.Tip = "refused", fmt.Sprintf("%s at %s: refused", w.name(), at(w.AtMs))
 		}
 		if w.stale && (stale == nil || w.accepted() && !stale.accepted()) {
 			stale = w

@@ -76,6 +76,12 @@ func checkCutMeasured(e Evidence, f *facts) Check {
 func checkIsolated(e Evidence, f *facts) Check {
 	p := e.Parameters
 	c := Check{Name: CheckIsolated, Kind: OfEvidence}
+	switch {
+	case p.Where == WhereLeader:
+		return checkDeposed(c, f)
+	case p.Where.amongServers() && f.behind != nil:
+		return checkBehind(c, f)
+	}
 	var offered, forwarded []string
 	switch p.Kind {
 	case KindDrop, KindJam:
@@ -118,6 +124,34 @@ func checkIsolated(e Evidence, f *facts) Check {
 	return c
 }
 
+// checkDeposed wants the others to have elected another leader, which they do only when they hear nothing of the old one: nobody counts what crosses a network.
+func checkDeposed(c Check, f *facts) Check {
+	c.Want = "the others hear nothing of their leader, and elect another"
+	if f.elected == nil {
+		c.Got = "no other server was seen to lead during the cut"
+		return c
+	}
+	c.OK, c.Got = true, fmt.Sprintf("%s by %s", f.elected.Detail, at(f.elected.AtMs))
+	return c
+}
+
+// checkBehind wants the holder's server not to know, some time later, that the others have deleted the holder's node.
+func checkBehind(c Check, f *facts) Check {
+	c.Want = "the holder's server does not learn what happens among the others"
+	switch b := f.behind; {
+	case f.gone == nil || f.gone.Zxid == 0:
+		c.Got = "the deletion of the holder's node was not seen, so there was nothing for the holder's server to learn"
+	case b.AtMs <= f.gone.AtMs:
+		c.Got = "the holder's server was asked before there was anything to learn"
+	case b.Zxid == 0 || b.Zxid >= f.gone.Zxid:
+		c.Got = fmt.Sprintf("the holder's server knew of zxid %s at %s, and the holder's node was deleted with %s", hex(b.Zxid), at(b.AtMs), hex(f.gone.Zxid))
+	default:
+		c.OK = true
+		c.Got = fmt.Sprintf("at %s the holder's server knew of nothing after zxid %s; the others had deleted the holder's node with %s by %s", at(b.AtMs), hex(b.Zxid), hex(f.gone.Zxid), at(f.gone.AtMs))
+	}
+	return c
+}
+
 // sumTraffic adds up counters of the proxy, and reports whether all of them were recorded.
 func (f *facts) sumTraffic(names []string) (sum float64, complete bool) {
 	for _, name := range names {
@@ -140,8 +174,8 @@ func checkSessionExpired(e Evidence, f *facts) Check {
 		c.Got = "it is not known how long the cut lasted"
 		return c
 	}
-	enough, why := Conclusive(time.Duration(length*1e6), p.SessionNegotiated.Duration(), p.Tick.Duration(), p.Kind, p.Direction)
-	earliest := Ms(Predict(p.Kind, p.Direction, p.SessionNegotiated.Duration(), p.Tick.Duration()).Earliest.Duration())
+	enough, why := Conclusive(time.Duration(length*1e6), p)
+	earliest := Ms(Predict(p).Earliest.Duration())
 	h := f.holder()
 	switch {
 	case !enough:

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +27,8 @@ func checkNoOverlap(f *facts) Check {
 	c := Check{Name: CheckNoOverlap, Kind: OfSafety, Want: "the holder stops believing before its node is gone", OK: true}
 	h, m := f.holder(), f.margin()
 	switch {
+	case h == nil && len(f.reigns) > 0:
+		c.Got = "undecided: the holder did not say what it believes"
 	case h == nil:
 		c.Got = "undecided: the holder never acquired the lock"
 	case m.negative():
@@ -91,6 +94,9 @@ func checkOneOwner(f *facts) Check {
 // checkNoStaleWrite looks at what the resource let happen, in its own order.
 func checkNoStaleWrite(e Evidence, f *facts) Check {
 	c := Check{Name: CheckNoStaleWriteAccepted, Kind: OfSafety, Want: "no write with a token below one that the resource has seen is accepted", OK: true}
+	if len(f.reigns) > 0 {
+		c.Want = "no write is accepted of a program while another one owns the lock, nor with a token below one that the resource has seen"
+	}
 	var bad []write
 	for _, w := range f.writes {
 		if w.accepted() && (w.stale || e.Parameters.Fenced && w.Token == 0 && w.mark > 0) {
@@ -100,7 +106,10 @@ func checkNoStaleWrite(e Evidence, f *facts) Check {
 	attempted, accepted := f.staleWrites()
 	switch {
 	case len(bad) > 0:
-		c.OK, c.Got = false, fmt.Sprintf("%s accepted at %s, after token %s", bad[0].describe(), at(bad[0].AtMs), hex(bad[0].mark))
+		c.OK, c.Got = false, fmt.Sprintf("a %s was accepted at %s, after token %s", bad[0].name(), at(bad[0].AtMs), hex(bad[0].mark))
+		if r := bad[0].usurped; r != nil {
+			c.Got = fmt.Sprintf("a %s was accepted at %s, when %s owned the lock", bad[0].name(), at(bad[0].AtMs), theClient(r.by))
+		}
 		if more := len(bad) - 1; more > 0 {
 			c.Got += fmt.Sprintf("; and %d more", more)
 		}
@@ -112,12 +121,16 @@ func checkNoStaleWrite(e Evidence, f *facts) Check {
 	return c
 }
 
-// describe names a write by its token.
-func (w write) describe() string {
-	if w.Token == 0 {
-		return "a write without a token was"
+// name names a write by its token, and by who made it, if that is known.
+func (w write) name() string {
+	name := "write without a token"
+	if w.Token != 0 {
+		name = "write with token " + hex(w.Token)
 	}
-	return fmt.Sprintf("a write with token %s was", hex(w.Token))
+	if w.By != "" {
+		name += " of " + theClient(w.By)
+	}
+	return name
 }
 
 // checkTokensRise compares each acquisition with all before it.
@@ -125,11 +138,11 @@ func checkTokensRise(f *facts) Check {
 	c := Check{Name: CheckTokensRise, Kind: OfSafety, Want: "each acquisition has a greater token than all before it", OK: true}
 	var greatest uint64
 	var bad, order []string
-	for _, h := range f.holds {
+	for i, h := range f.holds {
 		if h.token == 0 {
 			continue
 		}
-		if h.token <= greatest {
+		if h.token <= greatest && !resumed(f.holds[:i], h) {
 			bad = append(bad, fmt.Sprintf("%s acquired with token %s at %s, after token %s", theClient(h.who), hex(h.token), at(h.start), hex(greatest)))
 		}
 		greatest = max(greatest, h.token)
@@ -144,4 +157,9 @@ func checkTokensRise(f *facts) Check {
 		c.Got = strings.Join(order, " < ")
 	}
 	return c
+}
+
+// resumed reports whether a program told of a hold that it had told of before: it was in doubt about it meanwhile.
+func resumed(before []hold, h hold) bool {
+	return h.startLo < h.start && slices.ContainsFunc(before, func(b hold) bool { return b.who == h.who && b.token == h.token })
 }

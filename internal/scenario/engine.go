@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/zkkit/zkkit/ensemble"
+	"github.com/zkkit/zkkit/partition"
 )
 
 // The engines: where the ZooKeeper of a run comes from.
 const (
 	EngineAuto     = "auto"     // servers that are named, else what is installed here, else EngineEmbedded
 	EngineLocal    = "local"    // a server started here, as a process of its own
+	EngineDocker   = "docker"   // servers in containers, on this machine's Docker engine
 	EngineConnect  = "connect"  // servers that the user names; only the run's own clients are ever cut off
 	EngineEmbedded = "embedded" // package zktest in this process: not a real ZooKeeper
 )
@@ -26,7 +28,9 @@ const (
 const shortestSession = 50 * time.Millisecond
 
 // EngineKinds returns the names of all engines.
-func EngineKinds() []string { return []string{EngineAuto, EngineLocal, EngineConnect, EngineEmbedded} }
+func EngineKinds() []string {
+	return []string{EngineAuto, EngineLocal, EngineDocker, EngineConnect, EngineEmbedded}
+}
 
 // A UsageError is a wish that makes no sense, with what to wish for instead, in one line.
 type UsageError struct{ Text string }
@@ -58,11 +62,17 @@ type EngineConfig struct {
 	Kind string
 	// Servers are the addresses for EngineConnect.
 	Servers []string
+	// Ensemble is how many servers are started here, 1 to 5; 0 means 1.
+	Ensemble int
 	// Tick is the tickTime of a server that is started here; 0 means a tenth of the session.
 	Tick time.Duration
 	// Logger hears of starts and stops. Nil means nobody.
 	Logger *slog.Logger
 
+	// syncLimit is how long servers go on with each other without hearing anything; 0 means what package ensemble takes.
+	syncLimit time.Duration
+	// namespaces gives each server a network of its own.
+	namespaces bool
 	// unsynced lets a local server acknowledge what is not on the disk yet.
 	unsynced bool
 	// usualJVM gives a local server the memory, collector and compiler that Java takes by itself, instead of those that start fast.
@@ -75,14 +85,31 @@ type server struct {
 	addrs  []string
 	tick   time.Duration // 0 if it is not known
 	stop   func() error
+
+	fleet     *fleet        // nil if they were not started here
+	syncLimit time.Duration // 0 if it does not matter
 }
 
 // resolve checks c for sense and settles EngineAuto.
 func (c EngineConfig) resolve(session time.Duration) (EngineConfig, error) {
+	if c.Ensemble < 0 || c.Ensemble > 5 {
+		return c, usage("--ensemble %d: from 1 to 5 servers", c.Ensemble)
+	}
+	if c.Ensemble > 1 {
+		switch {
+		case len(c.Servers) > 0 || c.Kind == EngineConnect:
+			return c, usage("--servers names servers to connect to, --ensemble starts some: leave one of them out")
+		case c.Kind == EngineEmbedded:
+			return c, usage("--engine embedded is a single server: --engine local, or leave --ensemble out")
+		}
+		if c.Kind != EngineDocker {
+			c.Kind = EngineLocal // and not what auto takes instead
+		}
+	}
 	switch c.Kind {
 	case "", EngineAuto:
 		c.Kind = AutoEngine(c.Servers)
-	case EngineLocal, EngineEmbedded:
+	case EngineLocal, EngineDocker, EngineEmbedded:
 		if len(c.Servers) > 0 {
 			return c, usage("--servers names servers to connect to, --engine %s starts one: leave one of them out", c.Kind)
 		}
@@ -113,14 +140,20 @@ func (c EngineConfig) resolve(session time.Duration) (EngineConfig, error) {
 }
 
 // start brings the servers up, or finds them. It fails with an *EnvironmentError and leaves nothing running then.
-func (c EngineConfig) start(ctx context.Context, session time.Duration) (*server, error) {
+// Where a network is given, the servers reach each other through its links.
+func (c EngineConfig) start(ctx context.Context, session time.Duration, network *partition.Network) (*server, error) {
 	switch c.Kind {
 	case EngineConnect:
 		return c.connect(ctx)
 	case EngineEmbedded:
 		return c.embed(ctx, session)
+	case EngineDocker:
+		return c.contain(ctx, session)
 	}
-	cfg := ensemble.Config{Tick: c.Tick, MaxSession: c.maxSession(session), Logger: c.Logger, JVMFlags: ensemble.DefaultJVMFlags()}
+	cfg := ensemble.Config{
+		Servers: c.Ensemble, Network: network, Namespaces: c.namespaces, SyncLimit: c.syncLimit,
+		Tick: c.Tick, MaxSession: c.maxSession(session), Logger: c.Logger, JVMFlags: ensemble.DefaultJVMFlags(),
+	}
 	if c.usualJVM {
 		cfg.JVMFlags = []string{}
 	}
@@ -137,7 +170,9 @@ func (c EngineConfig) start(ctx context.Context, session time.Duration) (*server
 		}
 		return nil, environment(err)
 	}
-	return &server{engine: Engine{Kind: EngineLocal, Version: e.Version()}, addrs: e.Addrs(), tick: c.Tick, stop: e.Stop}, nil
+	return &server{
+		engine: Engine{Kind: EngineLocal, Version: e.Version()}, addrs: e.Addrs(), tick: c.Tick, stop: e.Stop, fleet: localFleet(e, c.namespaces), syncLimit: c.syncLimit,
+	}, nil
 }
 
 // maxSession is the longest session that a server started here grants: never less than what is asked for.

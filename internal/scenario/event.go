@@ -55,8 +55,22 @@ const (
 	// Traffic is what a proxy saw while the cut was in force: those of the figures [BytesOfferedToServer] to [ConnectionsForwarded] that it
 	// counts. More than one event of one proxy is added up.
 	Traffic = "traffic"
-	// SessionExpiredLearnt is a client library reporting that the server expired its session.
+	// SessionExpiredLearnt is a client library reporting that the server expired its session; of a program, the server saying so on the program's link.
 	SessionExpiredLearnt = "session-expired-learnt"
+	// Elected is another server leading while the one that led is cut off, recorded by the harness when it learns of that.
+	Elected = "elected"
+	// Owns is the first moment at which the observer knows that a node is the first in the queue, and By whose it is. Recorded where the clients are
+	// programs of the user: see [RecipeProgram].
+	Owns = "owns"
+	// Owned is the last time at which the observer knows that a node was the first in the queue: the beginning of the last reading that said so.
+	// It goes with an Owns of the same token.
+	Owned = "owned"
+	// Started is a program being started, and Exited a program having ended, recorded under the name of its instance. A belief ends with the process, unless OK is
+	// false: then the harness had to kill what the program had left running, which might have gone on believing.
+	Started = "started"
+	Exited  = "exited"
+	// Behind is the last that the holder's server knows of, as its Zxid, shortly before the heal of a cut among servers that nobody counts. Recorded by the harness.
+	Behind = "behind"
 	// Interrupted is the run being stopped from outside.
 	Interrupted = "interrupted"
 	// Note is a remark for the reader. No check looks at it.
@@ -76,6 +90,8 @@ const (
 	HealMs = "heal_ms"
 	// KnownHeldMs is the last moment, relative to the cut, at which the client is known to have believed, on [BeliefEnded].
 	KnownHeldMs = "known_held_ms"
+	// ReportedWithinMs is, on what a program says of itself, how much earlier than the time of the event it may have said so.
+	ReportedWithinMs = "reported_within_ms"
 
 	// What a proxy counted while the cut was in force, on [Traffic]: what reached the proxy, and what it passed on.
 	BytesOfferedToServer     = "bytes_offered_to_server"
@@ -93,6 +109,8 @@ type Event struct {
 	// Who saw it, and What it was: one of the constants above.
 	Who  string `json:"who"`
 	What string `json:"what"`
+	// By is the client that the event is about, where Who is another party that can tell clients apart, and "" where it could not.
+	By string `json:"by,omitempty"`
 	// Token is the fencing token concerned, 0 if none is. It is the token's ID: one run has one generation.
 	Token uint64 `json:"token,omitempty"`
 	// Zxid is ZooKeeper's own order of the event, 0 if it has none.
@@ -109,7 +127,7 @@ type Event struct {
 func known(what string) bool {
 	switch what {
 	case Cut, Heal, State, Acquired, Rejoined, BeliefEnded, Released, StillBelieving, NodeSeen, NodeGone, Owner, ObserverLost, Sealed, Write,
-		WriteSent, WriteAnswered, Traffic, SessionExpiredLearnt, Interrupted, Note:
+		WriteSent, WriteAnswered, Traffic, SessionExpiredLearnt, Elected, Behind, Owns, Owned, Started, Exited, Interrupted, Note:
 		return true
 	}
 	return false
@@ -119,7 +137,7 @@ func known(what string) bool {
 // more what others say. Of seals and of accepted writes some may be missing as well, as long as others carry the same token.
 func Optional(what string) bool {
 	switch what {
-	case State, StillBelieving, WriteSent, WriteAnswered, SessionExpiredLearnt, Note:
+	case State, StillBelieving, WriteSent, WriteAnswered, SessionExpiredLearnt, Started, Note:
 		return true
 	}
 	return false

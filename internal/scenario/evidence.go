@@ -35,7 +35,13 @@ type Parameters struct {
 	// Kind and Direction of the fault between the holder and ZooKeeper.
 	Kind      Kind      `json:"kind"`
 	Direction Direction `json:"direction,omitempty"`
-	// Recipe is the lock that was tried, [RecipeZklock] or [RecipeStock].
+	// Servers is how many servers there are, 0 if it is not known.
+	Servers int `json:"servers,omitempty"`
+	// Where is between whom the cut is, "" for [WhereHolder].
+	Where Where `json:"where,omitempty"`
+	// SyncLimit is how long servers go on with each other without hearing anything, observed where the cut is among servers.
+	SyncLimit Millis `json:"sync_limit_ms,omitzero"`
+	// Recipe is the lock that was tried: [RecipeZklock], [RecipePings], [RecipeStock] or [RecipeProgram].
 	Recipe string `json:"recipe"`
 	// Clients is how many clients wanted the lock, the holder included.
 	Clients int `json:"clients"`
@@ -47,6 +53,10 @@ type Parameters struct {
 	StalePlanned bool `json:"stale_planned"`
 	// RejoinPlanned says that the holder was to acquire the lock again after the heal.
 	RejoinPlanned bool `json:"rejoin_planned"`
+	// Command is the user's program that was run, with its arguments, if Recipe is [RecipeProgram].
+	Command []string `json:"command,omitempty"`
+	// Resource is what the programs were given to write to, [ResourceFenced] or [ResourcePlain], or "" for nothing.
+	Resource string `json:"resource,omitempty"`
 	// Seed is what the random choices of the run came from.
 	Seed uint64 `json:"seed"`
 }
@@ -54,8 +64,21 @@ type Parameters struct {
 // The recipes.
 const (
 	RecipeZklock = "zklock"       // this module's lock
+	RecipePings  = "zklock-pings" // the same in its weaker mode, which takes the answer to a ping for a proof
 	RecipeStock  = "go-zookeeper" // go-zookeeper's own lock, believed until the library says Expired: the control
+
+	// RecipeProgram is whatever a program of the user does. What it believes is known only as far as it says so.
+	RecipeProgram = "program"
 )
+
+// The resources that a program can be given.
+const (
+	ResourceFenced = "fenced" // refuses a write with a token below one that it has seen, and one without a token
+	ResourcePlain  = "plain"  // accepts everything
+)
+
+// Recipes returns all recipes.
+func Recipes() []string { return []string{RecipeZklock, RecipePings, RecipeStock} }
 
 // A Kind is a kind of fault.
 type Kind string

@@ -9,9 +9,13 @@ import (
 
 // Before it cuts anything, a run can say whether the cut will prove anything.
 func ExampleConclusive() {
-	const tick = 200 * time.Millisecond
-	fmt.Println(scenario.Predict(scenario.KindDrop, scenario.DirectionBoth, 2*time.Second, tick))
-	if ok, why := scenario.Conclusive(time.Second, 30*time.Second, tick, scenario.KindDrop, scenario.DirectionBoth); !ok {
+	p := scenario.Parameters{
+		Kind: scenario.KindDrop, Direction: scenario.DirectionBoth,
+		SessionNegotiated: scenario.Millis(2 * time.Second), Tick: scenario.Millis(200 * time.Millisecond),
+	}
+	fmt.Println(scenario.Predict(p))
+	p.SessionNegotiated = scenario.Millis(30 * time.Second)
+	if ok, why := scenario.Conclusive(time.Second, p); !ok {
 		fmt.Println(why)
 	}
 	// Output:

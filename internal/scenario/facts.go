@@ -15,12 +15,17 @@ type facts struct {
 	seen      *Event // the holder's node
 	gone      *Event
 	owner     *Event // the first reading after the heal
+	elected   *Event // while the old leader was cut off
+	behind    *Event
 	learnt    *Event // session-expired-learnt of the holder
 	rejoined  *Event
 	writes    []write // in the resource's order
 	sealed    bool    // the resource was sealed by somebody
 	mark      uint64  // the greatest token sealed or accepted
 	traffic   map[string]float64
+	reigns    []reign            // by time; only where the clients are programs
+	exited    map[string]float64 // when programs ended
+	live      bool               // the record goes on: see [write.judge]
 }
 
 // A hold is one belief of one client, an interval with a start that is known and an end that may be known only in part.
@@ -28,7 +33,8 @@ type hold struct {
 	who   string
 	token uint64
 	again bool // of somebody who had lost the lock before
-	start float64
+	// It is known to believe from start on, and not to have believed before startLo: the same moment, unless a program told of it.
+	startLo, start float64
 	// The end is in [endLo, endHi]: until endLo the client is known to have believed, from endHi on it is known not to. A belief whose end
 	// was not recorded has an endLo of the last thing that it was seen to do, and an endHi of +Inf.
 	endLo, endHi float64
@@ -39,7 +45,9 @@ type hold struct {
 type write struct {
 	Event
 	mark  uint64 // the greatest token sealed or accepted before it
-	stale bool   // its token is known and below the mark
+	stale bool   // its token is known and below the mark, or usurped is set
+	// usurped is who certainly owned the lock when a program that did not wrote, nil if nobody is known to.
+	usurped *reign
 }
 
 // accepted reports whether the resource is known to have let the write happen.
@@ -60,6 +68,9 @@ func derive(events []Event) facts {
 			f.add(&e)
 		}
 	}
+	for i := range f.writes {
+		f.writes[i].judge(&f)
+	}
 	return f
 }
 
@@ -70,6 +81,14 @@ func (f *facts) add(e *Event) {
 		first(&f.cut, e)
 	case Heal:
 		first(&f.heal, e)
+	case Behind:
+		if f.cut != nil && f.heal == nil {
+			first(&f.behind, e)
+		}
+	case Elected:
+		if f.cut != nil && f.heal == nil {
+			first(&f.elected, e)
+		}
 	case SessionExpiredLearnt:
 		if e.Who == WhoHolder {
 			first(&f.learnt, e)
@@ -82,13 +101,18 @@ func (f *facts) add(e *Event) {
 		f.addTraffic(e)
 	case Acquired, Rejoined:
 		f.holds = append(f.holds, hold{
-			who: e.Who, token: e.Token, again: e.What == Rejoined, start: e.AtMs, endLo: e.AtMs, endHi: math.Inf(1),
+			who: e.Who, token: e.Token, again: e.What == Rejoined,
+			startLo: e.AtMs - e.Figures[ReportedWithinMs], start: e.AtMs, endLo: e.AtMs, endHi: math.Inf(1),
 		})
 		if e.What == Rejoined && e.Who == WhoHolder {
 			first(&f.rejoined, e)
 		}
 	case BeliefEnded, Released, StillBelieving, WriteSent:
 		f.touchHold(e)
+	case Exited:
+		f.addExit(e)
+	case Owns, Owned:
+		f.addReign(e)
 	case NodeSeen, NodeGone:
 		f.addNode(e)
 	case Sealed, Write:
@@ -110,7 +134,7 @@ func (f *facts) touchHold(e *Event) {
 		if h.who != e.Who || h.end != nil || (e.Token != 0 && h.token != 0 && e.Token != h.token) {
 			continue
 		}
-		h.endLo = e.AtMs
+		h.endLo = max(h.endLo, e.AtMs-e.Figures[ReportedWithinMs])
 		if e.What == BeliefEnded || e.What == Released {
 			h.end, h.endHi = e, e.AtMs
 			if known, ok := e.Figures[KnownHeldMs]; ok {
@@ -124,7 +148,7 @@ func (f *facts) touchHold(e *Event) {
 // addNode keeps an observation if it concerns the node of the holder's first hold.
 func (f *facts) addNode(e *Event) {
 	h := f.holder()
-	if e.Who != WhoObserver || (h != nil && e.Token != 0 && e.Token != h.token) {
+	if e.Who != WhoObserver || (h != nil && len(f.reigns) == 0 && e.Token != 0 && e.Token != h.token) {
 		return
 	}
 	if e.What == NodeSeen {
@@ -158,14 +182,20 @@ func (f *facts) addResource(e *Event) {
 		return
 	}
 	w := write{Event: *e, mark: f.mark, stale: e.Token != 0 && e.Token < f.mark}
+	if f.live {
+		w.judge(f)
+	}
 	f.writes = append(f.writes, w)
 	if w.accepted() {
 		f.mark = max(f.mark, e.Token)
 	}
 }
 
-// holder returns the hold that the cut was meant for: the first one of the holder, or nil.
+// holder returns the hold that the cut was meant for: the first one of the holder, or nil. Of a program it is what the program said, if it did: see [facts.reported].
 func (f *facts) holder() *hold {
+	if len(f.reigns) > 0 {
+		return f.reported()
+	}
 	return f.find(func(h *hold) bool { return h.who == WhoHolder && !h.again })
 }
 

@@ -27,6 +27,7 @@ import (
 //	belief_gap_ms            belief-ended (holder), acquired (waiter); negative: two believers
 //	expired_learnt_ms        session-expired-learnt (holder)
 //	rejoined_ms              rejoined
+//	moved_ms                 owns (the first other program after the cut), as the observer first knew it
 //	stale_writes_attempted, stale_writes_accepted, writes_accepted, writes_refused   write or sealed
 //	bytes_…, connections_…   traffic of the link between the holder and ZooKeeper, while it was cut
 func figures(e Evidence, f *facts) map[string]float64 {
@@ -109,6 +110,7 @@ func (f *facts) beliefFigures(fig map[string]float64) {
 			fig["belief_gap_ms"] = roundMs(n.start - h.endHi)
 		}
 	}
+	f.reignFigures(fig)
 	if f.learnt != nil {
 		fig["expired_learnt_ms"] = roundMs(f.learnt.AtMs)
 	}
@@ -120,6 +122,19 @@ func (f *facts) beliefFigures(fig map[string]float64) {
 func setToken(fig map[string]float64, name string, h *hold) {
 	if h.token != 0 {
 		fig[name] = float64(h.token)
+	}
+}
+
+// reignFigures replaces what clients would have said of their holds by what the observer saw.
+func (f *facts) reignFigures(fig map[string]float64) {
+	if r := f.cutOff(); r != nil {
+		fig["holder_token"] = float64(r.token)
+	}
+	if r := f.moved(); r != nil {
+		fig["waiter_token"], fig["moved_ms"] = float64(r.token), roundMs(r.from)
+		if f.seen != nil {
+			fig["handover_max_ms"] = roundMs(r.from - f.seen.AtMs)
+		}
 	}
 }
 
@@ -145,6 +160,9 @@ func (f *facts) resourceFigures(fig map[string]float64) {
 func (f *facts) safeReasons(e Evidence) []string {
 	if e.Parameters.Kind == KindNone {
 		return []string{"nothing was cut, and the holder kept the lock all the time"}
+	}
+	if len(f.reigns) > 0 {
+		return f.programReasons()
 	}
 	var reasons []string
 	if m := f.margin(); m.positive() {

@@ -238,6 +238,12 @@ func (c *canvas) line(b *strings.Builder, who, what string, row []cell) {
 func (c *canvas) legend(b *strings.Builder) {
 	g, f := c.glyphs, c.facts
 	parts := []string{fmt.Sprintf("%c believes", g.belief), fmt.Sprintf("%c its node is there", g.truth)}
+	if len(f.reigns) > 0 {
+		parts = []string{fmt.Sprintf("%c says that it believes", g.belief), fmt.Sprintf("%c owns the lock", g.truth)}
+		if len(f.holds) == 0 {
+			parts = parts[1:]
+		}
+	}
 	if f.margin().negative() {
 		parts = append(parts, fmt.Sprintf("%c believes without a node", g.wrong))
 	}

@@ -12,13 +12,20 @@ type Live struct {
 	Style Style
 
 	known facts
-	last  map[uint64]write // the resource's last write with each token
+	last  map[hand]write // the resource's last write with each token
+}
+
+// A hand is whoever writes with one token.
+type hand struct {
+	by    string
+	token uint64
 }
 
 // Line returns the line for the next event, without a newline: the time, who saw it, what it was, and what that means for belief and
 // truth. It returns "" for what would drown the rest: a write that fares like the one before it with the same token, and what clients say
 // of their writes.
 func (l *Live) Line(e Event) string {
+	l.known.live = true
 	l.known.add(&e)
 	if l.routine(e) {
 		return ""
@@ -33,18 +40,22 @@ func (l *Live) Line(e Event) string {
 
 // routine reports whether an event, the last one added, is not worth a line.
 func (l *Live) routine(e Event) bool {
-	if e.What == WriteSent || e.What == WriteAnswered || e.What == NodeSeen {
+	switch e.What {
+	case WriteSent, WriteAnswered, NodeSeen, Owned:
 		return true
+	case StillBelieving:
+		return e.Figures[ReportedWithinMs] > 0 // a program says so again and again
 	}
 	if e.What != Write || e.Who != WhoResource {
 		return false
 	}
 	w := l.known.writes[len(l.known.writes)-1]
-	before, found := l.last[w.Token]
+	key := hand{w.By, w.Token}
+	before, found := l.last[key]
 	if l.last == nil {
-		l.last = map[uint64]write{}
+		l.last = map[hand]write{}
 	}
-	l.last[w.Token] = w
+	l.last[key] = w
 	return found && before.stale == w.stale && before.accepted() == w.accepted() && (before.OK == nil) == (w.OK == nil)
 }
 
@@ -101,6 +112,13 @@ func say(e Event, f *facts) saying {
 	case Traffic:
 		s.tone = toneDim
 		s.text = traffic(e.Figures, s.text)
+	case Owns:
+		s.sayOwns(e, f)
+	case Owned:
+		s.tone, s.text = toneTruth, "the lock still had the same owner"
+	case Started, Exited:
+		s.tone = toneDim
+		s.or(e.What)
 	case SessionExpiredLearnt:
 		s.or("its library reports that the session has expired")
 		if f.heal != nil && f.heal.AtMs <= e.AtMs {
@@ -153,6 +171,15 @@ func (s *saying) sayAcquired(e Event, f *facts) {
 	}
 }
 
+// sayOwns names the new owner of a lock that programs want.
+func (s *saying) sayOwns(e Event, f *facts) {
+	s.tone, s.note = toneTruth, "truth STARTS"
+	s.text = fmt.Sprintf("%s owns the lock, with node %s", theClient(orSomebody(e.By)), hex(e.Token))
+	if h := f.holder(); h != nil && e.By != "" && h.who != e.By && e.AtMs > 0 && h.end == nil {
+		s.tone, s.note = toneBad, "truth STARTS  while the holder has not said that it stopped"
+	}
+}
+
 func (s *saying) sayGone(e Event, f *facts) {
 	s.tone, s.note = toneTruth, "truth ENDS"
 	s.or("the holder's node is gone")
@@ -162,6 +189,8 @@ func (s *saying) sayGone(e Event, f *facts) {
 	switch h, m := f.holder(), f.margin(); {
 	case m.positive():
 		s.note = "truth ENDS  margin " + span(m.lo)
+	case h != nil && h.end == nil && len(f.reigns) > 0:
+		s.note = "truth ENDS  the holder has not said that it stopped"
 	case h != nil && h.end == nil || m.negative():
 		s.tone, s.note = toneBad, "truth ENDS  while the holder STILL BELIEVES"
 	}
@@ -179,6 +208,12 @@ func (s *saying) sayWrite(e Event, f *facts) {
 		s.tone, outcome = toneDim, "answered: "+outcome
 	}
 	text := fmt.Sprintf("a write with token %s %s", hex(e.Token), outcome)
+	if e.Token == 0 {
+		text = "a write without a token " + outcome
+	}
+	if e.By != "" {
+		text = strings.Replace(text, "a write", "a write of "+theClient(e.By), 1)
+	}
 	if s.text != "" {
 		text += " (" + s.text + ")"
 	}
@@ -188,8 +223,12 @@ func (s *saying) sayWrite(e Event, f *facts) {
 	}
 	for _, w := range slices.Backward(f.writes) {
 		switch {
-		case w.AtMs != e.AtMs || w.Token != e.Token:
+		case w.AtMs != e.AtMs || w.Token != e.Token || w.By != e.By:
 			continue
+		case w.usurped != nil && w.accepted():
+			s.tone, s.note = toneBad, fmt.Sprintf("STALE, %s owns the lock, and ACCEPTED", theClient(w.usurped.by))
+		case w.usurped != nil && w.Token >= w.mark:
+			s.tone, s.note = toneDim, fmt.Sprintf("stale, %s owns the lock: kept out", theClient(w.usurped.by))
 		case w.stale && w.accepted():
 			s.tone, s.note = toneBad, fmt.Sprintf("STALE, below %s, and ACCEPTED", hex(w.mark))
 		case w.stale:

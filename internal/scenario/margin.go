@@ -54,7 +54,7 @@ type pair struct{ a, b *hold }
 
 // overlaps and apart report what is proven: the second began while the first was certainly on, or after it was certainly over.
 func (p pair) overlaps() bool { return p.a.endLo > p.b.start }
-func (p pair) apart() bool    { return p.a.endHi <= p.b.start }
+func (p pair) apart() bool    { return p.a.endHi <= p.b.startLo }
 
 // String describes the pair.
 func (p pair) String() string {

@@ -10,20 +10,40 @@ import (
 	"github.com/zkkit/zkkit/internal/scenario"
 )
 
+// terms are the parameters that a prediction rests on.
+func terms(kind scenario.Kind, direction scenario.Direction, session, tick time.Duration) scenario.Parameters {
+	return scenario.Parameters{Kind: kind, Direction: direction, SessionNegotiated: scenario.Millis(session), Tick: scenario.Millis(tick)}
+}
+
 func TestPredict(t *testing.T) {
 	const session, tick = 3 * time.Second, 200 * time.Millisecond
 	whole := scenario.Window{Earliest: scenario.Millis(2 * time.Second), Latest: scenario.Millis(3200 * time.Millisecond)}
 	for _, kind := range []scenario.Kind{scenario.KindDrop, scenario.KindJam, scenario.KindRefuse, scenario.KindReset} {
-		require.Equal(t, whole, scenario.Predict(kind, scenario.DirectionBoth, session, tick), kind)
-		require.Equal(t, whole, scenario.Predict(kind, scenario.DirectionToServer, session, tick), kind)
+		require.Equal(t, whole, scenario.Predict(terms(kind, scenario.DirectionBoth, session, tick)), kind)
+		require.Equal(t, whole, scenario.Predict(terms(kind, scenario.DirectionToServer, session, tick)), kind)
 	}
-	back := scenario.Predict(scenario.KindDrop, scenario.DirectionFromServer, session, tick)
+	back := scenario.Predict(terms(scenario.KindDrop, scenario.DirectionFromServer, session, tick))
 	require.Equal(t, scenario.Window{Earliest: scenario.Millis(2 * time.Second), Latest: scenario.Millis(5200 * time.Millisecond)}, back)
-	require.Equal(t, whole, scenario.Predict(scenario.KindReset, scenario.DirectionFromServer, session, tick), "a reset has no direction")
-	require.Equal(t, scenario.Millis(4500*time.Millisecond), scenario.Predict(scenario.KindDrop, scenario.DirectionBoth, session, 0).Latest, "unknown tick")
-	require.True(t, scenario.Predict(scenario.KindNone, "", session, tick).IsZero())
-	require.True(t, scenario.Predict(scenario.KindDrop, scenario.DirectionBoth, 0, tick).IsZero())
+	require.Equal(t, whole, scenario.Predict(terms(scenario.KindReset, scenario.DirectionFromServer, session, tick)), "a reset has no direction")
+	require.Equal(t, scenario.Millis(4500*time.Millisecond), scenario.Predict(terms(scenario.KindDrop, scenario.DirectionBoth, session, 0)).Latest, "unknown tick")
+	require.True(t, scenario.Predict(terms(scenario.KindNone, "", session, tick)).IsZero())
+	require.True(t, scenario.Predict(terms(scenario.KindDrop, scenario.DirectionBoth, 0, tick)).IsZero())
 	require.Equal(t, "+2.000s..+3.200s", whole.String())
+	deposed := terms(scenario.KindDrop, scenario.DirectionBoth, session, tick)
+	deposed.Where, deposed.SyncLimit = scenario.WhereLeader, scenario.Millis(2*time.Second)
+	require.Equal(t, "+4.900s..+7.200s", scenario.Predict(deposed).String(), "a new leader gives every session its whole timeout")
+	_, why := scenario.Conclusive(4*time.Second, deposed)
+	require.Equal(t, "a cut of 4s cannot expire a session of 3s: cut for more than 7.2s (--for session+5s)", why)
+	for _, where := range []scenario.Where{scenario.WhereFollower, scenario.WhereMinority} {
+		p := terms(scenario.KindDrop, scenario.DirectionBoth, session, tick)
+		p.Where = where
+		require.Equal(t, "+1.900s..+3.200s", scenario.Predict(p).String(), "a follower reports each half tick")
+		_, why := scenario.Conclusive(4*time.Second, p)
+		require.Empty(t, why)
+		p.Direction = scenario.DirectionFromServer
+		_, why = scenario.Conclusive(9*time.Second, p)
+		require.Contains(t, why, "it is not known")
+	}
 }
 
 func TestConclusive(t *testing.T) {
@@ -46,7 +66,7 @@ func TestConclusive(t *testing.T) {
 		{9 * s, 2 * s, scenario.KindDrop, "sideways", `it is not known when a cut in direction "sideways" expires a session`},
 		{9 * s, 0, scenario.KindDrop, scenario.DirectionBoth, "the session timeout that the server gave is not known"},
 	} {
-		ok, why := scenario.Conclusive(c.length, c.session, tick, c.kind, c.direction)
+		ok, why := scenario.Conclusive(c.length, terms(c.kind, c.direction, c.session, tick))
 		require.Equal(t, c.why, why)
 		require.Equal(t, c.why == "", ok)
 	}
@@ -57,11 +77,11 @@ func TestConclusiveSuggestion(t *testing.T) {
 	for _, session := range []time.Duration{900 * time.Millisecond, 2 * time.Second, 30 * time.Second} {
 		for _, tick := range []time.Duration{0, 200 * time.Millisecond, time.Second} {
 			for _, direction := range []scenario.Direction{scenario.DirectionBoth, scenario.DirectionFromServer} {
-				need := scenario.Predict(scenario.KindDrop, direction, session, tick).Latest.Duration()
+				need := scenario.Predict(terms(scenario.KindDrop, direction, session, tick)).Latest.Duration()
 				beyond := (need - session).Truncate(time.Second) + time.Second
-				ok, why := scenario.Conclusive(session+beyond, session, tick, scenario.KindDrop, direction)
+				ok, why := scenario.Conclusive(session+beyond, terms(scenario.KindDrop, direction, session, tick))
 				require.True(t, ok, why)
-				_, why = scenario.Conclusive(time.Millisecond, session, tick, scenario.KindDrop, direction)
+				_, why = scenario.Conclusive(time.Millisecond, terms(scenario.KindDrop, direction, session, tick))
 				require.Contains(t, why, "(--for session+"+beyond.String()+")")
 			}
 		}

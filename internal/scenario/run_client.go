@@ -36,10 +36,11 @@ type ours struct {
 	mutex   *zklock.Mutex
 }
 
-func newOurs(ctx context.Context, rec *recorder, who string, servers []string, timeout time.Duration, path string) (*ours, error) {
+func newOurs(ctx context.Context, rec *recorder, who string, servers []string, timeout time.Duration, path string, renewal session.Renewal) (*ours, error) {
 	c, err := session.Open(ctx, session.Config{
 		Servers: servers,
 		Timeout: timeout,
+		Renewal: renewal,
 		OnState: func(ch session.Change) {
 			detail := ch.To.String()
 			if ch.Err != nil {

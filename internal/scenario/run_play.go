@@ -18,7 +18,7 @@ func (r *partitionRun) play(ctx context.Context) error {
 	if err := r.queueUp(ctx); err != nil {
 		return told(ctx, err)
 	}
-	enough, why := Conclusive(r.length, r.negotiated, r.server.tick, r.cfg.Kind, r.cfg.Direction)
+	enough, why := Conclusive(r.length, r.evidence().Parameters)
 	if r.negotiated != r.cfg.Session {
 		why = strings.TrimSuffix(fmt.Sprintf("the server gave a session of %v instead of %v; %s", r.negotiated, r.cfg.Session, why), "; ")
 	} else if enough {

@@ -41,6 +41,13 @@ func (r *recorder) start(t time.Time) {
 	r.showLocked()
 }
 
+// started reports whether start was called.
+func (r *recorder) started() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.zero.IsZero()
+}
+
 // mute shows nothing any more: what comes is the clearing up.
 func (r *recorder) mute() {
 	r.mu.Lock()

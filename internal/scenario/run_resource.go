@@ -12,11 +12,15 @@ import (
 	"github.com/zkkit/zkkit/fence"
 )
 
-// The resource of a run is a small server on TCP, so that a link to it can be cut. It takes lines of JSON, each a request, and answers each with a line.
+// The resource of a run is a small server on TCP, so that a link to it can be cut. It takes lines of JSON, each a request, and answers each with a line. For
+// programs of the user it takes plain text as well: see [request.parse].
 type request struct {
 	Op    string `json:"op"` // "seal" or "write"
 	Token uint64 `json:"token"`
 	Value string `json:"value,omitempty"`
+
+	plain bool   // it came as text, and is answered so
+	by    string // who it is known to come from
 }
 
 type answer struct {
@@ -26,34 +30,51 @@ type answer struct {
 
 const resourceName = "account"
 
+// rest is how long a program's request lies before it is looked at: one that writes as fast as it can would fill the report.
+const rest = 2 * time.Millisecond
+
 // resource is what the lock protects. A fenced one refuses stale tokens, an unfenced one accepts everything.
 type resource struct {
 	rec    *recorder
 	fenced bool
 	store  *fence.Memory[string]
-	ln     net.Listener
 	wg     sync.WaitGroup
 
-	mu    sync.Mutex // guards conns and closed, and makes the order of the records that of the effects
+	mu    sync.Mutex // guards all below, and makes the order of the records that of the effects
+	ports []*port
 	conns map[net.Conn]bool
 	done  bool
 }
 
-func newResource(rec *recorder, fenced bool) (*resource, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, environment(err)
-	}
-	r := &resource{rec: rec, fenced: fenced, store: new(fence.Memory[string]), ln: ln, conns: make(map[net.Conn]bool)}
-	r.wg.Go(r.accept)
-	return r, nil
+func newResource(rec *recorder, fenced bool) *resource {
+	return &resource{rec: rec, fenced: fenced, store: new(fence.Memory[string]), conns: make(map[net.Conn]bool)}
 }
 
-func (r *resource) addr() string { return r.ln.Addr().String() }
+// listen opens a port, and returns its address. What comes in there is known to come from by, "" for nobody in particular.
+func (r *resource) listen(by string) (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", environment(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := &port{r, ln, by}
+	r.ports = append(r.ports, p)
+	r.wg.Go(p.accept)
+	return ln.Addr().String(), nil
+}
 
-func (r *resource) accept() {
+// A port is where a resource is reached.
+type port struct {
+	*resource
+	ln net.Listener
+	by string
+}
+
+func (p *port) accept() {
+	r := p.resource
 	for {
-		conn, err := r.ln.Accept()
+		conn, err := p.ln.Accept()
 		if err != nil {
 			return
 		}
@@ -62,13 +83,13 @@ func (r *resource) accept() {
 			_ = conn.Close()
 		} else {
 			r.conns[conn] = true
-			r.wg.Go(func() { r.serve(conn) })
+			r.wg.Go(func() { r.serve(conn, p.by) })
 		}
 		r.mu.Unlock()
 	}
 }
 
-func (r *resource) serve(conn net.Conn) {
+func (r *resource) serve(conn net.Conn, by string) {
 	defer func() {
 		_ = conn.Close()
 		r.mu.Lock()
@@ -77,15 +98,17 @@ func (r *resource) serve(conn net.Conn) {
 	}()
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
-		var req request
-		if json.Unmarshal(lines.Bytes(), &req) != nil {
-			return
+		req := request{by: by}
+		if wrong := req.parse(lines.Bytes()); wrong != "" {
+			if _, err := conn.Write([]byte("error: " + wrong + "\n")); err != nil {
+				return
+			}
+			continue
 		}
-		b, err := json.Marshal(r.do(req))
-		if err != nil {
-			return
+		if by != "" {
+			<-time.After(rest)
 		}
-		if _, err := conn.Write(append(b, '\n')); err != nil {
+		if _, err := conn.Write(append(r.do(req).line(req.plain), '\n')); err != nil {
 			return
 		}
 	}
@@ -100,7 +123,7 @@ func (r *resource) do(req request) answer {
 		var err error
 		if r.fenced {
 			err = r.store.Seal(context.Background(), resourceName, token)
-			r.rec.now(Event{Who: WhoResource, What: Sealed, Token: req.Token})
+			r.rec.now(Event{Who: WhoResource, What: Sealed, By: req.by, Token: req.Token})
 		}
 		return verdictOf(err)
 	}
@@ -109,7 +132,7 @@ func (r *resource) do(req request) answer {
 		err = r.store.Write(context.Background(), resourceName, token, req.Value)
 	}
 	ok := err == nil
-	r.rec.now(Event{Who: WhoResource, What: Write, Token: req.Token, OK: &ok})
+	r.rec.now(Event{Who: WhoResource, What: Write, By: req.by, Token: req.Token, OK: &ok})
 	return verdictOf(err)
 }
 
@@ -122,9 +145,11 @@ func verdictOf(err error) answer {
 }
 
 func (r *resource) close() {
-	_ = r.ln.Close()
 	r.mu.Lock()
 	r.done = true
+	for _, p := range r.ports {
+		_ = p.ln.Close()
+	}
 	for conn := range r.conns {
 		_ = conn.Close()
 	}

@@ -41,7 +41,10 @@ func live(e scenario.Evidence, s scenario.Style) string {
 }
 
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"ok-drop", "ok-rejoin", "ok-none", "ok-close-call", "ok-waiter-knows-first", "control-stock-lock", "bad-margin-resolved"} {
+	for _, name := range []string{
+		"ok-drop", "ok-rejoin", "ok-follower", "ok-none", "ok-close-call", "ok-waiter-knows-first", "control-stock-lock", "bad-margin-resolved",
+		"ok-program-says", "ok-program-fences", "ok-program-quits", "control-program", "bad-belief-shown",
+	} {
 		t.Run(name, func(t *testing.T) {
 			e := load(t, name)
 			s := scenario.Style{}

@@ -90,6 +90,8 @@ func Judge(e Evidence) Result {
 	case e.Scenario != PartitionScenario:
 		checks = append(checks, Check{Name: "scenario-known", Kind: OfEvidence, Want: "a scenario with rules to judge it by",
 			Got: fmt.Sprintf("%q", e.Scenario)})
+	case e.Parameters.Recipe == RecipeProgram:
+		checks = programChecks(e, &f)
 	case e.Parameters.Kind == KindNone:
 		checks = append(checks, safetyChecks(e, &f)...)
 		checks = append(checks, controlChecks(e, &f)...)

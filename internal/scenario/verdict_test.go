@@ -107,6 +107,16 @@ func TestJudgeControls(t *testing.T) {
 	}
 }
 
+// Who believes in pings while his server is cut off has the lock beside its next owner. The tokens keep what he writes out.
+func TestJudgePings(t *testing.T) {
+	r := scenario.Judge(load(t, "pings-follower"))
+	require.Equal(t, scenario.Violated, r.Verdict)
+	require.Equal(t, []string{scenario.CheckNoOverlap, scenario.CheckOneOwnerAtATime}, failed(r))
+	require.Negative(t, r.Figures["margin_ms"])
+	require.Positive(t, r.Figures["stale_writes_attempted"])
+	require.Zero(t, r.Figures["stale_writes_accepted"])
+}
+
 // A proven violation is not set aside because something else is missing.
 func TestJudgeViolatedDespiteMissingEvidence(t *testing.T) {
 	e := load(t, "bad-no-stale-write-accepted")

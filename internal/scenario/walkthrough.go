@@ -67,10 +67,15 @@ func tellCut(e Evidence, f *facts) []string {
 		fault += ", " + string(p.Direction)
 	}
 	var said []string
+	link := "The link between the holder and ZooKeeper was cut"
+	if p.Where.amongServers() {
+		link = fmt.Sprintf("The holder went on talking to its server, and %s of %d servers, that one among them, could not talk to the others",
+			number(float64(p.Where.spared(p.Servers))), p.Servers)
+	}
 	if length, ok := f.cutLength(); ok {
-		said = append(said, fmt.Sprintf("The link between the holder and ZooKeeper was cut for %s (%s).", span(length), fault))
+		said = append(said, fmt.Sprintf("%s for %s (%s).", link, span(length), fault))
 	} else {
-		said = append(said, fmt.Sprintf("The link between the holder and ZooKeeper was cut (%s); it is not known until when.", fault))
+		said = append(said, fmt.Sprintf("%s (%s); it is not known until when.", link, fault))
 	}
 	if c := checkIsolated(e, f); c.OK || len(f.traffic) > 0 {
 		said = append(said, sentence(c.Got)+".")
@@ -90,7 +95,11 @@ func tellSession(e Evidence, f *facts) []string {
 			spanOf(p.SessionRequested), spanOf(p.SessionNegotiated)))
 	}
 	if f.cut != nil {
-		if c := checkSessionExpired(e, f); c.OK {
+		c := checkSessionExpired(e, f)
+		if p.Recipe == RecipeProgram {
+			c = checkProgramExpired(e, f)
+		}
+		if c.OK {
 			said = append(said, "The server stopped hearing from it, expired it, and deleted what it owned.")
 		} else if length, ok := f.cutLength(); ok && length > 0 {
 			said = append(said, sentence(c.Got)+".")
@@ -103,8 +112,11 @@ func tellSession(e Evidence, f *facts) []string {
 	return said
 }
 
-func tellHolder(_ Evidence, f *facts) []string {
+func tellHolder(e Evidence, f *facts) []string {
 	h := f.holder()
+	if len(f.reigns) > 0 && (h == nil || h.end == nil) {
+		return tellSilence(e, f)
+	}
 	if h == nil {
 		return nil
 	}
@@ -166,6 +178,9 @@ func tellNode(e Evidence, f *facts) []string {
 
 func tellLock(_ Evidence, f *facts) []string {
 	h, n := f.holder(), f.next()
+	if len(f.reigns) > 0 {
+		return tellReigns(f)
+	}
 	if n == nil {
 		return nil
 	}
@@ -196,6 +211,9 @@ func tellResource(e Evidence, f *facts) []string {
 		if f.cut == nil {
 			return nil
 		}
+		if len(f.reigns) > 0 {
+			return []string{"No write of a program that did not own the lock arrived, so it was not tried whether one would have been kept out."}
+		}
 		return []string{"No write with an old token arrived, so it was not tried whether one would have been kept out."}
 	}
 	var said []string
@@ -204,13 +222,22 @@ func tellResource(e Evidence, f *facts) []string {
 			continue
 		}
 		text := fmt.Sprintf("A write with the old token %s arrived at %s", hex(w.Token), at(w.AtMs))
+		if w.usurped != nil {
+			text = fmt.Sprintf("A %s arrived at %s", w.name(), at(w.AtMs))
+		}
 		if f.heal != nil && w.AtMs >= f.heal.AtMs {
 			text += fmt.Sprintf(", %s after the heal", span(w.AtMs-f.heal.AtMs))
 		}
-		text += fmt.Sprintf(", when the resource had already seen %s.", hex(w.mark))
+		if w.usurped != nil {
+			text += fmt.Sprintf(", when %s owned the lock.", theClient(w.usurped.by))
+		} else {
+			text += fmt.Sprintf(", when the resource had already seen %s.", hex(w.mark))
+		}
 		switch {
 		case w.accepted() && e.Parameters.Fenced:
 			text += " It was accepted, although the resource is fenced."
+		case w.accepted() && w.usurped != nil:
+			text += " It was accepted."
 		case w.accepted():
 			text += " Nothing checked its token, and it was accepted."
 		case w.OK != nil:

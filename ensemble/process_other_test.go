@@ -1,5 +1,0 @@
-//go:build !unix
-
-package ensemble
-
-func playWatchdog() { panic("there is no watchdog on this system") }
