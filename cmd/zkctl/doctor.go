@@ -144,7 +144,7 @@ func diagnose(ctx context.Context, c *console, o *doctorOptions) (diagnosis, err
 		return d, context.Cause(ctx)
 	}
 	for _, e := range d.Engines {
-		if e.Kind == scenario.AutoEngine(o.servers) && e.works() {
+		if e.Kind == scenario.AutoEngine(ctx, o.servers) && e.works() {
 			d.Auto, d.Exit = e.Kind, 0
 		}
 	}

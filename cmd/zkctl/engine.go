@@ -29,7 +29,7 @@ const environmentHere = `  ZOOKEEPER_HOME  the ZooKeeper that is started here, w
 // engineFlags gives a command the flags that say which ZooKeeper to use.
 func engineFlags(cmd *cobra.Command, to *scenario.EngineConfig) {
 	newFlag(cmd, &to.Kind, "engine", "ENGINE", scenario.EngineAuto, "where the ZooKeeper comes from\n"+
-		"auto:     servers that are named, else local where a ZooKeeper is installed, else embedded\n"+
+		"auto:     servers that are named, else local where a ZooKeeper is installed, else docker where its image is, else embedded\n"+
 		"local:    a server that is started here, from what is installed, and stopped afterwards\n"+
 		"docker:   servers in containers, and the official image unless ZKKIT_ZOOKEEPER_IMAGE names another\n"+
 		"connect:  servers that run already; only the clients of this run are cut off\n"+

@@ -20,3 +20,19 @@ func Answers(ctx context.Context) (version string, err error) {
 	}
 	return v.Version, nil
 }
+
+// Ready returns nil if [Start] with an empty Config has all that it needs: an engine that answers, and both images. It pulls and starts nothing. The error
+// is ErrNoEngine or ErrNoImage, in one line, or ctx's cause.
+func Ready(ctx context.Context) error {
+	e, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	for _, name := range []imageName{zooKeeperImage(""), toxiproxyImage("")} {
+		if _, err := e.image(ctx, name, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}

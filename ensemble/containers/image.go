@@ -19,6 +19,14 @@ type imageName struct {
 	built    string // By docker/build.
 }
 
+func zooKeeperImage(given string) imageName {
+	return imageName{given, "ZKKIT_ZOOKEEPER_IMAGE", DefaultZooKeeperImage, "zkkit/zookeeper:latest"}
+}
+
+func toxiproxyImage(given string) imageName {
+	return imageName{given, "ZKKIT_TOXIPROXY_IMAGE", DefaultToxiproxyImage, "zkkit/toxiproxy:latest"}
+}
+
 // image returns the name of an image that is on the engine, after pulling it if it may be pulled.
 func (e *engine) image(ctx context.Context, n imageName, pull bool) (string, error) {
 	name := cmp.Or(n.given, os.Getenv(n.variable))

@@ -42,11 +42,11 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 			err = errors.Join(err, e.abandon(context.WithoutCancel(ctx)))
 		}
 	}()
-	zookeeper, err := engine.image(ctx, imageName{cfg.ZooKeeperImage, "ZKKIT_ZOOKEEPER_IMAGE", DefaultZooKeeperImage, "zkkit/zookeeper:latest"}, !cfg.NoPull)
+	zookeeper, err := engine.image(ctx, zooKeeperImage(cfg.ZooKeeperImage), !cfg.NoPull)
 	if err != nil {
 		return nil, err
 	}
-	toxiproxy, err := engine.image(ctx, imageName{cfg.ToxiproxyImage, "ZKKIT_TOXIPROXY_IMAGE", DefaultToxiproxyImage, "zkkit/toxiproxy:latest"}, !cfg.NoPull)
+	toxiproxy, err := engine.image(ctx, toxiproxyImage(cfg.ToxiproxyImage), !cfg.NoPull)
 	if err != nil {
 		return nil, err
 	}
