@@ -1,6 +1,8 @@
 package child
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -13,8 +15,12 @@ import (
 func Tie(cmd *exec.Cmd) (release func(), err error) { return TieBy(cmd, syscall.SIGKILL) }
 
 // TieBy is [Tie] with another signal, for a server that has something of its own to put away, and which that signal makes do so at once.
-func TieBy(cmd *exec.Cmd, sig syscall.Signal) (release func(), err error) {
-	own(cmd).Pdeathsig = sig
+func TieBy(cmd *exec.Cmd, sig os.Signal) (release func(), err error) {
+	s, ok := sig.(syscall.Signal)
+	if !ok {
+		return nil, fmt.Errorf("%v is no signal", sig)
+	}
+	own(cmd).Pdeathsig = s
 	return func() {}, cmd.Start()
 }
 

@@ -3,6 +3,8 @@
 package child
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
@@ -19,12 +21,16 @@ func Tie(cmd *exec.Cmd) (release func(), err error) {
 }
 
 // TieBy is [Tie] with another signal, for a server that has something of its own to put away, and which that signal makes do so at once.
-func TieBy(cmd *exec.Cmd, sig syscall.Signal) (release func(), err error) {
+func TieBy(cmd *exec.Cmd, sig os.Signal) (release func(), err error) {
+	s, ok := sig.(syscall.Signal)
+	if !ok {
+		return nil, fmt.Errorf("%v is no signal", sig)
+	}
 	own(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	release, err = watch(sig, strconv.Itoa(cmd.Process.Pid))
+	release, err = watch(s, strconv.Itoa(cmd.Process.Pid))
 	if err != nil {
 		killGroup(cmd.Process)
 		_ = cmd.Wait()
