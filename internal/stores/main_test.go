@@ -141,13 +141,18 @@ func requireGone(t *testing.T, pids ...int) {
 	}
 }
 
+// open returns a temporary directory that anybody may enter.
+func open(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o711))
+	return dir
+}
+
 // temporary gives this process a directory for temporary files that anybody may enter.
 func temporary(t *testing.T) string {
 	t.Helper()
-	tmp, err := os.MkdirTemp("", "stores-test-*")
-	require.NoError(t, err)
-	require.NoError(t, os.Chmod(tmp, 0o711))
-	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
+	tmp := open(t)
 	t.Setenv("TMPDIR", tmp)
 	return tmp
 }
