@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 		"redis":              playRedis,
 		"postgres":           func() error { return playPostgres(false) },
 		"postgres, paused":   func() error { return playPostgres(true) },
+		"docker":             playDocker,
 		"run without Docker": playRunWithoutDocker,
 	}[os.Getenv(helperEnv)]
 	logging.Disable() // It says on the standard error what each test is about.
