@@ -97,20 +97,20 @@ func lookAgain(path string) (recheck, error) {
 	if err != nil {
 		return recheck{}, err
 	}
-	e, err := saved.Evidence()
+	story, err := saved.Story()
 	if err != nil {
 		return recheck{}, err
 	}
 	r := recheck{
 		Stored: storedResult{stored.Verdict, stored.Exit, stored.OwnerAfterRecovery},
-		alone:  scenario.Judge(e),
+		alone:  scenario.Judge(story),
 	}
 	for _, check := range derived.Checks {
 		if check.Name == scenario.CheckStoredResult && !check.OK {
 			r.Differs, derived.Exit = true, exitDiffers
 		}
 	}
-	r.Report = scenario.NewReport(e, derived)
+	r.Report = scenario.NewReport(story, derived)
 	return r, nil
 }
 

@@ -33,6 +33,8 @@ const PartitionScenario = "partition"
 
 // Engine says what a run ran on. It is a value; the zero Engine says nothing.
 type Engine struct {
+	// Name is the program, such as "Redis", "" for ZooKeeper.
+	Name string `json:"name,omitempty"`
 	// Kind is how the server came to be: "local", "docker", "embedded" or "connect".
 	Kind string `json:"kind"`
 	// Version is what the server calls itself, "" if it did not say.

@@ -1,0 +1,131 @@
+package scenario
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// figures derives every number of a pause. Each count stands beside the number of runs that it is out of, and neither is there where no such run was played.
+//
+//	ttl_ms, planned_pause_ms, repeat                      the parameters
+//	runs                                                  all that were played
+//	runs_unfenced, duplicates_unfenced                    S1, S2, S5 without a fence: a job done twice, or an update lost
+//	runs_fenced, duplicates_fenced                        the same with a fence that is sealed
+//	lost_updates_unfenced, lost_updates_fenced            of these the lost updates, S2
+//	stale_attempted, stale_accepted                       runs with writes below a token that a fenced resource had seen, and those let through
+//	runs_without_seal, double_without_seal                S5 with a fence that is not sealed
+//	runs_with_seal, double_with_seal                      S5 with one that is
+//	runs_plain_del, freed_by_plain_del                    S3: another's lock was freed by a late release
+//	runs_own_del, freed_by_own_del                        the same with a release that compares
+//	runs_unchecked, double_unchecked, runs_checked, double_checked      S4
+//	runs_without_key, charged_twice_without_key, runs_with_key, charged_twice_with_key      S6
+//	runs_renewed, kept_renewed, runs_progress, kept_progress            S7
+//	pause_min_ms, pause_max_ms                            how long A stood still
+//	passed_on_min_ms, passed_on_median_ms, passed_on_max_ms      from the moment at which A stood still until the next worker had the lock
+func (f *pauseFacts) figures() map[string]float64 {
+	fig := map[string]float64{}
+	if f.p.TTL > 0 {
+		fig["ttl_ms"] = Ms(f.p.TTL.Duration())
+	}
+	if f.p.For > 0 {
+		fig["planned_pause_ms"] = Ms(f.p.For.Duration())
+	}
+	if len(f.runs) == 0 {
+		return fig
+	}
+	fig["runs"], fig["repeat"] = float64(len(f.runs)), float64(f.p.Repeat)
+	harmed, spoiled := (*pauseRun).harmed, (*pauseRun).spoiled
+	lost := func(r *pauseRun) bool { return r.lost() > 0 }
+	for _, c := range []struct {
+		runs, name string
+		match      func(*pauseRun) bool
+		ways       []Way
+	}{
+		{"runs_unfenced", "duplicates_unfenced", spoiled, []Way{WayUnfenced}},
+		{"runs_fenced", "duplicates_fenced", spoiled, []Way{WayFenced, WaySealed}},
+		{"runs_unfenced", "lost_updates_unfenced", lost, []Way{WayUnfenced}},
+		{"runs_fenced", "lost_updates_fenced", lost, []Way{WayFenced, WaySealed}},
+		{"runs_without_seal", "double_without_seal", harmed, []Way{WayUnsealed}},
+		{"runs_with_seal", "double_with_seal", harmed, []Way{WaySealed}},
+		{"runs_plain_del", "freed_by_plain_del", harmed, []Way{WayPlainDel, WayPlainDelFenced}},
+		{"runs_own_del", "freed_by_own_del", harmed, []Way{WayOwnDel}},
+		{"runs_unchecked", "double_unchecked", harmed, []Way{WayUnchecked, WayUncheckedFenced}},
+		{"runs_checked", "double_checked", harmed, []Way{WayChecked, WayCheckedFenced}},
+		{"runs_without_key", "charged_twice_without_key", harmed, []Way{WayNoKey, WayNoKeyFenced}},
+		{"runs_with_key", "charged_twice_with_key", harmed, []Way{WayKey}},
+		{"runs_renewed", "kept_renewed", harmed, []Way{WayRenewed}},
+		{"runs_progress", "kept_progress", harmed, []Way{WayProgress}},
+	} {
+		if s := f.of(c.ways...); len(s) > 0 {
+			n, _ := s.count(c.match)
+			fig[c.runs], fig[c.name] = float64(len(s)), float64(n)
+		}
+	}
+	if s := f.where(func(r *pauseRun) bool { return r.trial.Way.fenced() }); len(s) > 0 {
+		tried, _ := s.count(func(r *pauseRun) bool {
+			return slices.ContainsFunc(r.writes, func(w pauseWrite) bool { return w.stale() })
+		})
+		let, _ := s.count(func(r *pauseRun) bool { return r.staleAccepted() != "" })
+		fig["stale_attempted"], fig["stale_accepted"] = float64(tried), float64(let)
+	}
+	f.times(fig)
+	for name, n := range fig {
+		if math.IsNaN(n) || math.IsInf(n, 0) {
+			delete(fig, name) // JSON cannot say it
+		}
+	}
+	return fig
+}
+
+// times adds how long things took.
+func (f *pauseFacts) times(fig map[string]float64) {
+	var paused, passed []float64
+	for _, r := range f.runs {
+		if ms, ok := r.paused(); ok {
+			paused = append(paused, ms)
+		}
+		if h := r.next(); h != nil && r.trial.Case != CaseLateRelease { // There B comes later on purpose.
+			passed = append(passed, h.start-r.stood.AtMs)
+		}
+	}
+	if len(paused) > 0 {
+		fig["pause_min_ms"], fig["pause_max_ms"] = roundMs(slices.Min(paused)), roundMs(slices.Max(paused))
+	}
+	if len(passed) > 0 {
+		slices.Sort(passed)
+		fig["passed_on_min_ms"], fig["passed_on_max_ms"] = roundMs(passed[0]), roundMs(passed[len(passed)-1])
+		fig["passed_on_median_ms"] = roundMs(passed[len(passed)/2])
+	}
+}
+
+// safeReasons says what a safe run has shown.
+func (f *pauseFacts) safeReasons() []string {
+	var reasons []string
+	pair := func(text string, control, claim []Way, match func(*pauseRun) bool) {
+		with, without := f.of(control...), f.of(claim...)
+		switch n, _ := with.count(match); {
+		case len(with) > 0 && len(without) > 0:
+			m, _ := without.count(match)
+			reasons = append(reasons, fmt.Sprintf(text, with.outOf(n), without.outOf(m)))
+		case len(without) > 0:
+			m, _ := without.count(match)
+			reasons = append(reasons, fmt.Sprintf(text, "not tried", without.outOf(m)))
+		}
+	}
+	spoiled, harmed := (*pauseRun).spoiled, (*pauseRun).harmed
+	if f.planned(func(t Trial) bool { return t.Way == WayFenced }) {
+		pair("a job done twice or an update lost: without a fence %s, with one %s", []Way{WayUnfenced}, []Way{WayFenced, WaySealed}, spoiled)
+	}
+	pair("a release that came late freed another's lock: with a plain DEL %s, with compare and delete %s", []Way{WayPlainDel, WayPlainDelFenced}, []Way{WayOwnDel}, harmed)
+	pair("an answer that was read late: done twice with time counted from the answer %s, from the request %s", []Way{WayUnchecked, WayUncheckedFenced}, []Way{WayChecked, WayCheckedFenced}, harmed)
+	pair("resumed before the next worker's first write: done twice without a seal %s, with one %s", []Way{WayUnsealed}, []Way{WaySealed}, harmed)
+	pair("charged twice: without an idempotency key %s, with one %s", []Way{WayNoKey, WayNoKeyFenced}, []Way{WayKey}, harmed)
+	pair("a stuck worker kept the lock: renewed all the same %s, renewed with the work %s", []Way{WayRenewed}, []Way{WayProgress}, harmed)
+	if fig := f.figures(); fig["stale_attempted"] > 0 {
+		reasons = append(reasons, fmt.Sprintf("%s with a write that the resource knew to be stale, %s with one that was accepted",
+			count(int(fig["stale_attempted"]), "run"), cmp.Or(number(fig["stale_accepted"]), "0")))
+	}
+	return reasons
+}
