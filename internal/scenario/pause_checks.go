@@ -79,7 +79,9 @@ func (s set) count(match func(*pauseRun) bool) (n int, first *pauseRun) {
 
 func (s set) outOf(n int) string { return fmt.Sprintf("%d of %d", n, len(s)) }
 
-func (f *pauseFacts) planned(match func(Trial) bool) bool { return slices.ContainsFunc(f.p.Plan, match) }
+func (f *pauseFacts) planned(match func(Trial) bool) bool {
+	return slices.ContainsFunc(f.p.Plan, match)
+}
 
 // must is a check that no run of a set may fail: it names the first one that does.
 func must(c Check, s set, wrong func(*pauseRun) string, good string) Check {
@@ -164,7 +166,9 @@ func (r *pauseRun) fallenToken() string {
 
 func (f *pauseFacts) livenessChecks() []Check {
 	var checks []Check
-	if s := f.where(func(r *pauseRun) bool { return r.trial.Way.fenced() && r.trial.Case != CaseStuckWorker && r.trial.Way != WayPlainDelFenced }); len(s) > 0 {
+	if s := f.where(func(r *pauseRun) bool {
+		return r.trial.Way.fenced() && r.trial.Case != CaseStuckWorker && r.trial.Way != WayPlainDelFenced
+	}); len(s) > 0 {
 		checks = append(checks, must(Check{Name: CheckOwnerGetsThere, Kind: OfLiveness, Want: "a fence lets the worker through that has the lock"}, s, func(r *pauseRun) string {
 			for _, w := range r.writes {
 				if !w.late && r.accepted(w) {

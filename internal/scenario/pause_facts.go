@@ -49,7 +49,9 @@ type pauseWrite struct {
 // stale reports whether the resource knew better when the write came.
 func (w pauseWrite) stale() bool { return w.Token != 0 && w.Token < w.mark }
 
-func (w pauseWrite) answered(ok bool) bool { return w.answer != nil && w.answer.OK != nil && *w.answer.OK == ok }
+func (w pauseWrite) answered(ok bool) bool {
+	return w.answer != nil && w.answer.OK != nil && *w.answer.OK == ok
+}
 
 // derivePause reads the events.
 func derivePause(e PauseEvidence) pauseFacts {
