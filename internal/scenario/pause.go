@@ -93,7 +93,7 @@ func (c Case) About() string {
 		CaseDuplicateJob:     "frozen between its check and its write, while the next worker does the job: both do it",
 		CaseLateWrite:        "the same with a read, a change and a write: the late one undoes the next worker's",
 		CaseLateRelease:      "frozen before it gives the lock back: what it deletes later is the next worker's",
-		CaseSlowAcquire:      "frozen with the answer to its request for the lock unread",
+		CaseSlowAcquire:      "frozen with the answer to its request for the lock unread; from when does it count its time?",
 		CaseBeforeFirstWrite: "resumed after the next worker has the lock, and before that one has written",
 		CaseSideEffect:       "frozen before a payment at somebody else's, who knows no tokens",
 		CaseStuckWorker:      "not frozen: the work hangs, and the lock is renewed all the same",
@@ -115,9 +115,9 @@ const (
 
 	// Of CaseSlowAcquire.
 	WayUnchecked       Way = "unchecked"        // the time is counted from the answer
-	WayUncheckedFenced Way = "unchecked-fenced" // the same, with a token that is drawn after the answer
+	WayUncheckedFenced Way = "unchecked-fenced" // the same, with a resource that compares tokens
 	WayChecked         Way = "checked"          // the time is counted from the request
-	WayCheckedFenced   Way = "checked-fenced"   // the same, with a token that is drawn before the check
+	WayCheckedFenced   Way = "checked-fenced"   // the same, with a resource that compares tokens
 
 	// Of CaseBeforeFirstWrite, beside WayUnfenced.
 	WayUnsealed Way = "unsealed" // the resource compares tokens, and nobody shows it the new one before the first write
@@ -164,11 +164,11 @@ func (c Case) Ways(lock string) []Way {
 func (w Way) About() string {
 	return map[Way]string{
 		WayUnfenced: "without a fence", WayFenced: "with a fence",
-		WayPlainDel: "plain DEL", WayPlainDelFenced: "plain DEL, with a fence", WayOwnDel: "compare and delete",
-		WayUnchecked: "time counted from the answer", WayUncheckedFenced: "the same, with a fence", WayChecked: "time counted from the request", WayCheckedFenced: "the same, with a fence",
-		WayUnsealed: "with a fence, not sealed", WaySealed: "with a fence, sealed first",
+		WayPlainDel: "plain DEL", WayPlainDelFenced: "plain DEL, fence", WayOwnDel: "compare and delete",
+		WayUnchecked: "from the answer", WayUncheckedFenced: "from the answer, fence", WayChecked: "from the request", WayCheckedFenced: "from the request, fence",
+		WayUnsealed: "with a fence, unsealed", WaySealed: "with a fence, sealed",
 		WayNoKey: "without a fence", WayNoKeyFenced: "with a fence", WayKey: "with an idempotency key",
-		WayRenewed: "renewed while the process lives", WayProgress: "renewed while the work goes on",
+		WayRenewed: "renewed by the process", WayProgress: "renewed by the work",
 	}[w]
 }
 
@@ -187,10 +187,15 @@ func (w Way) seals() bool { return w.fenced() && w != WayUnsealed }
 // control reports whether the way is there to end in harm.
 func (w Way) control() bool {
 	switch w {
-	case WayUnfenced, WayPlainDel, WayPlainDelFenced, WayUnchecked, WayUncheckedFenced, WayUnsealed, WayNoKey, WayNoKeyFenced, WayRenewed:
+	case WayUnfenced, WayPlainDel, WayPlainDelFenced, WayUnchecked, WayUnsealed, WayNoKey, WayNoKeyFenced, WayRenewed:
 		return true
 	}
 	return false
+}
+
+// usurps reports whether the way lets a worker have the lock while another's hold is good.
+func (w Way) usurps() bool {
+	return slices.Contains([]Way{WayPlainDel, WayPlainDelFenced, WayUnchecked, WayUncheckedFenced}, w)
 }
 
 // pausePlan returns the trials of some cases with some locks, in the order in which they are told.

@@ -108,7 +108,7 @@ func (f *pauseFacts) safetyChecks() []Check {
 		must(Check{Name: CheckTokensRise, Kind: OfSafety, Want: "each hold has a greater token than all before it"}, f.runs, (*pauseRun).fallenToken, "they do"),
 		must(Check{Name: CheckHoldsApart, Kind: OfSafety, Want: "no worker gets the lock while another's hold is good, unless a plain DEL or a clock that starts late lets it in"},
 			f.where(func(r *pauseRun) bool {
-				return !slices.Contains([]Way{WayPlainDel, WayPlainDelFenced, WayUnchecked, WayUncheckedFenced}, r.trial.Way)
+				return !r.trial.Way.usurps()
 			}), func(r *pauseRun) string {
 				by, owner := r.intruder()
 				if by == nil {
@@ -167,7 +167,7 @@ func (r *pauseRun) fallenToken() string {
 func (f *pauseFacts) livenessChecks() []Check {
 	var checks []Check
 	if s := f.where(func(r *pauseRun) bool {
-		return r.trial.Way.fenced() && r.trial.Case != CaseStuckWorker && r.trial.Way != WayPlainDelFenced
+		return r.trial.Way.fenced() && r.trial.Case != CaseStuckWorker && !r.trial.Way.usurps()
 	}); len(s) > 0 {
 		checks = append(checks, must(Check{Name: CheckOwnerGetsThere, Kind: OfLiveness, Want: "a fence lets the worker through that has the lock"}, s, func(r *pauseRun) string {
 			for _, w := range r.writes {

@@ -8,8 +8,8 @@ const (
 	WhoProvider = "provider" // what is asked for payments, and knows no tokens
 )
 
-// What happened to workers, beside [Acquired], [Released], [Sealed], [WriteSent], [WriteAnswered], [Interrupted] and [Note]. What a worker tells is stamped when the
-// harness hears it. Where the order matters, one event is the cause of the other: A is resumed because B was heard to be where it should be.
+// What happened to workers, beside [Acquired], [Released], [Sealed], [WriteSent], [WriteAnswered], [Interrupted] and [Note]. What a worker tells is stamped by
+// the worker, on the clock that all processes of the machine share; where there is none, by the harness when it hears of it. Where the order matters, one event is the cause of the other: A is resumed because B was heard to be where it should be.
 const (
 	// Asked is a worker beginning to ask for the lock.
 	Asked = "asked"

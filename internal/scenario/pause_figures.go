@@ -11,7 +11,7 @@ import (
 //
 //	ttl_ms, planned_pause_ms, repeat                      the parameters
 //	runs                                                  all that were played
-//	runs_unfenced, duplicates_unfenced                    S1, S2, S5 without a fence: a job done twice, or an update lost
+//	runs_unfenced, duplicates_unfenced                    S1, S2, S4 with time counted from the answer, S5: without a fence a job done twice, or an update lost
 //	runs_fenced, duplicates_fenced                        the same with a fence that is sealed
 //	lost_updates_unfenced, lost_updates_fenced            of these the lost updates, S2
 //	stale_attempted, stale_accepted                       runs with writes below a token that a fenced resource had seen, and those let through
@@ -43,15 +43,15 @@ func (f *pauseFacts) figures() map[string]float64 {
 		match      func(*pauseRun) bool
 		ways       []Way
 	}{
-		{"runs_unfenced", "duplicates_unfenced", spoiled, []Way{WayUnfenced}},
-		{"runs_fenced", "duplicates_fenced", spoiled, []Way{WayFenced, WaySealed}},
-		{"runs_unfenced", "lost_updates_unfenced", lost, []Way{WayUnfenced}},
-		{"runs_fenced", "lost_updates_fenced", lost, []Way{WayFenced, WaySealed}},
+		{"runs_unfenced", "duplicates_unfenced", spoiled, unfencedWays},
+		{"runs_fenced", "duplicates_fenced", spoiled, fencedWays},
+		{"runs_unfenced", "lost_updates_unfenced", lost, unfencedWays},
+		{"runs_fenced", "lost_updates_fenced", lost, fencedWays},
 		{"runs_without_seal", "double_without_seal", harmed, []Way{WayUnsealed}},
 		{"runs_with_seal", "double_with_seal", harmed, []Way{WaySealed}},
 		{"runs_plain_del", "freed_by_plain_del", harmed, []Way{WayPlainDel, WayPlainDelFenced}},
 		{"runs_own_del", "freed_by_own_del", harmed, []Way{WayOwnDel}},
-		{"runs_unchecked", "double_unchecked", harmed, []Way{WayUnchecked, WayUncheckedFenced}},
+		{"runs_unchecked", "double_unchecked", harmed, []Way{WayUnchecked}},
 		{"runs_checked", "double_checked", harmed, []Way{WayChecked, WayCheckedFenced}},
 		{"runs_without_key", "charged_twice_without_key", harmed, []Way{WayNoKey, WayNoKeyFenced}},
 		{"runs_with_key", "charged_twice_with_key", harmed, []Way{WayKey}},
@@ -79,6 +79,12 @@ func (f *pauseFacts) figures() map[string]float64 {
 	return fig
 }
 
+// The ways that differ in the fence only, without it and with it.
+var (
+	unfencedWays = []Way{WayUnfenced, WayUnchecked}
+	fencedWays   = []Way{WayFenced, WaySealed, WayUncheckedFenced}
+)
+
 // times adds how long things took.
 func (f *pauseFacts) times(fig map[string]float64) {
 	var paused, passed []float64
@@ -86,7 +92,7 @@ func (f *pauseFacts) times(fig map[string]float64) {
 		if ms, ok := r.paused(); ok {
 			paused = append(paused, ms)
 		}
-		if h := r.next(); h != nil && r.trial.Case != CaseLateRelease { // There B comes later on purpose.
+		if h := r.next(); h != nil && !r.trial.Case.comesLate() {
 			passed = append(passed, h.start-r.stood.AtMs)
 		}
 	}
@@ -115,11 +121,9 @@ func (f *pauseFacts) safeReasons() []string {
 		}
 	}
 	spoiled, harmed := (*pauseRun).spoiled, (*pauseRun).harmed
-	if f.planned(func(t Trial) bool { return t.Way == WayFenced }) {
-		pair("a job done twice or an update lost: without a fence %s, with one %s", []Way{WayUnfenced}, []Way{WayFenced, WaySealed}, spoiled)
-	}
+	pair("a job done twice or an update lost: without a fence %s, with one %s", unfencedWays, fencedWays, spoiled)
 	pair("a release that came late freed another's lock: with a plain DEL %s, with compare and delete %s", []Way{WayPlainDel, WayPlainDelFenced}, []Way{WayOwnDel}, harmed)
-	pair("an answer that was read late: done twice with time counted from the answer %s, from the request %s", []Way{WayUnchecked, WayUncheckedFenced}, []Way{WayChecked, WayCheckedFenced}, harmed)
+	pair("an answer that was read late: done twice with time counted from the answer %s, from the request %s", []Way{WayUnchecked}, []Way{WayChecked, WayCheckedFenced}, harmed)
 	pair("resumed before the next worker's first write: done twice without a seal %s, with one %s", []Way{WayUnsealed}, []Way{WaySealed}, harmed)
 	pair("charged twice: without an idempotency key %s, with one %s", []Way{WayNoKey, WayNoKeyFenced}, []Way{WayKey}, harmed)
 	pair("a stuck worker kept the lock: renewed all the same %s, renewed with the work %s", []Way{WayRenewed}, []Way{WayProgress}, harmed)

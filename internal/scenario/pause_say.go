@@ -61,6 +61,8 @@ func (r *pauseRun) routine(e Event) bool {
 			}
 		}
 		return true
+	case Asked:
+		return r.trial.Case != CaseSlowAcquire || e.Who != WhoA
 	case ChargeSent, Effect, Balance:
 		return true
 	}

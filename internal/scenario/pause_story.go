@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // PauseEvidence returns the evidence of a report of the pause scenario. It fails as [Report.Story] does, for the report of another scenario too.
@@ -55,27 +56,16 @@ func (f *pauseFacts) outcomes() []pauseOutcome {
 // harm says in a few words what the harm of a case is.
 func (c Case) harm() string {
 	return map[Case]string{
-		CaseDuplicateJob: "done twice", CaseLateWrite: "update lost", CaseLateRelease: "another's lock freed", CaseSlowAcquire: "done twice",
-		CaseBeforeFirstWrite: "done twice", CaseSideEffect: "charged twice", CaseStuckWorker: "lock kept for ever",
+		CaseDuplicateJob: "done twice", CaseLateWrite: "update lost", CaseLateRelease: "freed another's", CaseSlowAcquire: "done twice",
+		CaseBeforeFirstWrite: "done twice", CaseSideEffect: "charged twice", CaseStuckWorker: "lock kept",
 	}[c]
 }
 
-// effectsText lists what is in the resource, in its order: "B 0x2, A 0x1"; with the amounts where they are added up.
+// effectsText lists what is in the resource, in its order: "B 0x2, A 0x1".
 func (r *pauseRun) effectsText() string {
 	var parts []string
-	jobs := map[string]bool{}
 	for _, e := range r.effects {
-		jobs[e.Detail] = true
-	}
-	for _, e := range r.effects {
-		text := e.By
-		if e.Token != 0 {
-			text += " " + hex(e.Token)
-		}
-		if len(jobs) > 1 {
-			text += " " + e.Detail
-		}
-		parts = append(parts, text)
+		parts = append(parts, e.By+tokenText(e.Token))
 	}
 	if len(parts) == 0 {
 		return "none"
@@ -83,22 +73,27 @@ func (r *pauseRun) effectsText() string {
 	return strings.Join(parts, ", ")
 }
 
-// refusedText lists the writes that were refused: "A 0x1 (seen 0x2)".
+// refusedText lists the writes that were refused: "A 0x1 < 0x2".
 func (r *pauseRun) refusedText() string {
 	var parts []string
 	for _, w := range r.writes {
-		if w.answered(false) {
-			text := w.Who
-			if w.Token != 0 {
-				text += " " + hex(w.Token)
-			}
-			if w.stale() {
-				text += " (seen " + hex(w.mark) + ")"
-			}
-			parts = append(parts, text)
+		if !w.answered(false) {
+			continue
 		}
+		text := w.Who + tokenText(w.Token)
+		if w.stale() {
+			text += " < " + hex(w.mark)
+		}
+		parts = append(parts, text)
 	}
 	return strings.Join(parts, ", ")
+}
+
+func tokenText(token uint64) string {
+	if token == 0 {
+		return ""
+	}
+	return " " + hex(token)
 }
 
 // endText says how things stand when all is over, in one line.
@@ -122,24 +117,47 @@ func (r *pauseRun) endText() string {
 // PauseTable shows what each trial came to, with the effects and the refusals of its first run, every line with a newline.
 func PauseTable(e PauseEvidence, s Style) string {
 	f := derivePause(e)
-	var b strings.Builder
+	rows := [][]string{}
+	var tones []tone
+	wide := make([]int, 4)
+	add := func(t tone, cells ...string) {
+		rows, tones = append(rows, cells), append(tones, t)
+		for i := range wide {
+			wide[i] = max(wide[i], utf8.RuneCountInString(cells[i])+2)
+		}
+	}
 	lock := ""
 	for _, o := range f.outcomes() {
 		if o.Lock != lock {
 			lock = o.Lock
-			head := fmt.Sprintf("%-22s %-33s %-17s %-21s", lock, "", "effects", "refused")
-			fmt.Fprintln(&b, s.paint(toneStrong, strings.TrimRight(head, " ")))
+			add(toneStrong, lock, "", "effects", "refused", "")
 		}
 		name := o.Case.Number() + " " + string(o.Case)
 		if slices.Index(o.Case.Ways(o.Lock), o.Way) > 0 {
 			name = ""
 		}
-		t, outcome := toneGood, o.Case.harm()+" "+o.runs.outOf(o.harmed)
+		t := toneGood
 		if o.harmed > 0 {
 			t = toneBad
 		}
-		line := fmt.Sprintf("%-22s %-33s %-17s %-21s ", name, o.Way.About(), o.shown.effectsText(), o.shown.refusedText())
-		fmt.Fprintln(&b, line+s.paint(t, outcome))
+		add(t, name, o.Way.About(), o.shown.effectsText(), o.shown.refusedText(), o.Case.harm()+" "+o.runs.outOf(o.harmed))
+	}
+	stacked := wide[0]+wide[1]+wide[2]+wide[3]+24 > s.width()
+	var b strings.Builder
+	for i, cells := range rows {
+		head := pad(cells[0], wide[0]) + pad(cells[1], wide[1])
+		middle := pad(cells[2], wide[2]) + pad(cells[3], wide[3])
+		switch {
+		case tones[i] == toneStrong && stacked:
+			fmt.Fprintln(&b, s.paint(toneStrong, cells[0]))
+		case tones[i] == toneStrong:
+			fmt.Fprintln(&b, s.paint(toneStrong, strings.TrimRight(head+middle, " ")))
+		case stacked:
+			fmt.Fprintf(&b, "%s%s\n", head, s.paint(tones[i], cells[4]))
+			fmt.Fprintln(&b, strings.TrimRight(pad("", wide[0]+2)+middle, " "))
+		default:
+			fmt.Fprintf(&b, "%s%s%s\n", head, middle, s.paint(tones[i], cells[4]))
+		}
 	}
 	return b.String()
 }
@@ -193,11 +211,7 @@ func (f *pauseFacts) tellCase(c Case) (said []string) {
 			continue
 		}
 		n, _ := s.count((*pauseRun).harmed)
-		about := way.About()
-		if about == "the same, with a fence" {
-			about += " and a token that is drawn " + map[bool]string{true: "after the answer", false: "before the check"}[way == WayUncheckedFenced]
-		}
-		text := fmt.Sprintf("%s: %s in %s", sentence(about), c.harm(), s.outOf(n))
+		text := fmt.Sprintf("%s: %s in %s", sentence(way.About()), c.harm(), s.outOf(n))
 		refused, shown := s.count(func(r *pauseRun) bool { return r.refusedText() != "" })
 		if refused > 0 {
 			text += fmt.Sprintf("; a write was refused in %d, as that of %s", refused, shown.refusedText())

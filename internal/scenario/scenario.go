@@ -39,11 +39,15 @@ type Engine struct {
 	Kind string `json:"kind"`
 	// Version is what the server calls itself, "" if it did not say.
 	Version string `json:"version"`
+	// About says all of that in a few words, where what is above does not.
+	About string `json:"about,omitempty"`
 }
 
 // String returns kind and version, as in "local, ZooKeeper 3.8.0", and says so when it was no real one.
 func (e Engine) String() string {
 	switch {
+	case e.About != "":
+		return e.About
 	case e.Kind == "" && e.Version == "":
 		return "an unknown engine"
 	case e.Kind == EngineEmbedded:
