@@ -150,7 +150,7 @@ func TestOtherFlags(t *testing.T) {
 	require.Equal(t, doctorOptions{servers: []string{"zk:1"}, toxiproxy: "http://127.0.0.1:8474", quick: true}, *doctor)
 
 	var check *checkOptions
-	cmd = newCheckCmd(testConsole(env), func(_ context.Context, o *checkOptions) error {
+	cmd = newCheckCmd(testConsole(env), scenario.PartitionScenario, func(_ context.Context, o *checkOptions) error {
 		check = o
 		return nil
 	})

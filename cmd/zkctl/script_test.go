@@ -13,10 +13,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/zkkit/zkkit/ensemble"
+	"github.com/zkkit/zkkit/internal/scenario"
 	"github.com/zkkit/zkkit/session"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == scenario.PauseWorkerCommand { // zkctl pause starts its own executable, which is this one here.
+		main()
+	}
 	testscript.Main(m, map[string]func(){"zkctl": main, "worker": worker})
 }
 

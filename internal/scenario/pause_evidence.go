@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,8 +21,11 @@ func (f *pauseFacts) evidenceChecks() []Check {
 	}
 	if s := f.where(func(r *pauseRun) bool { return r.writesLate() }); len(s) > 0 {
 		checks = append(checks, must(Check{Name: CheckLateWrite, Kind: OfEvidence, Want: "worker A goes on, and writes after the lock has passed on"}, s, func(r *pauseRun) string {
-			if r.lateWrite() == nil {
+			switch {
+			case r.lateWrite() == nil:
 				return "no late write was tried"
+			case r.trial.Case == CaseSideEffect && !slices.ContainsFunc(r.charges, func(e Event) bool { return e.By == WhoA }):
+				return "no late payment was tried"
 			}
 			return ""
 		}, "it did"))
@@ -57,7 +61,7 @@ func checkPauseOutlasts(p PauseParameters) Check {
 	c := Check{Name: CheckPauseOutlasts, Kind: OfEvidence, Want: "the pause is longer than the lock lives", OK: p.For > p.TTL && p.TTL > 0}
 	c.Got = fmt.Sprintf("a pause of %v against a lock of %v", p.For, p.TTL)
 	if !c.OK && p.TTL > 0 {
-		c.Got += ": nothing will happen, the lock is still there when the worker goes on"
+		c.Got += ": nothing will happen, the lock is still there when the worker goes on; a longer --for, or a shorter --ttl"
 	}
 	return c
 }
@@ -74,6 +78,8 @@ func (f *pauseFacts) checkPauseMeasured() Check {
 			return "it had read the answer to its request before it stood still"
 		case r.trial.Case != CaseSlowAcquire && !early:
 			return "it did not have the lock when it stood still"
+		case r.trial.Case != CaseSlowAcquire && !r.looked():
+			return "it had not looked at its hold before it stood still"
 		case !ok:
 			return "it is not known for how long"
 		case ms < Ms(f.p.For.Duration()):
@@ -88,8 +94,17 @@ func (r *pauseRun) writesLate() bool {
 	switch r.trial.Way {
 	case WayChecked, WayCheckedFenced, WayRenewed:
 		return false
+	case WayProgress:
+		return !r.kept()
 	}
 	return r.trial.Case != CaseLateRelease
+}
+
+// looked reports whether A saw that its hold was good before it stood still.
+func (r *pauseRun) looked() bool {
+	return slices.ContainsFunc(r.events, func(e Event) bool {
+		return e.What == Checked && e.Who == WhoA && e.OK != nil && *e.OK && e.AtMs <= r.stood.AtMs
+	})
 }
 
 // noLateRelease says why the release was not put to the test, "" if it was.
@@ -178,6 +193,12 @@ func (r *pauseRun) incomplete() string {
 	for _, w := range r.writes {
 		if w.answer == nil || w.answer.OK == nil {
 			return fmt.Sprintf("%s's write has no outcome", w.Who)
+		}
+	}
+	for _, h := range r.holds {
+		sealed := func(e Event) bool { return e.What == Sealed && e.Who == h.who && e.Token == h.token && e.OK != nil }
+		if r.trial.Way.seals() && !slices.ContainsFunc(r.events, sealed) {
+			return fmt.Sprintf("it is not known whether %s sealed", h.who)
 		}
 	}
 	return ""

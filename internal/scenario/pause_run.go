@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/zkkit/zkkit/internal/stores"
 )
 
 // PauseConfig is a run of the pause scenario. The zero value of each field but Worker is the default.
@@ -19,7 +21,7 @@ type PauseConfig struct {
 	Locks    []string      // of [PauseLocks]; LockRedlock
 	Cases    []Case        // all
 	Repeat   int           // how often each is played; 1
-	Parallel int           // how many runs at a time, each with a lock and a resource of its own; see pauseParallel
+	Parallel int           // how many runs at a time, each with a lock and a resource of its own; 20, and 6 for a TTL below 2 s
 	Redis    string        // an engine of package stores; "auto"
 	Resource string        // ResourceAuto
 	Engine   EngineConfig  // of the ZooKeeper, for LockZooKeeper
@@ -42,6 +44,11 @@ const (
 // PauseResources returns the names of all resources.
 func PauseResources() []string { return []string{ResourceAuto, ResourcePostgres, ResourceSQLite} }
 
+// PauseRedises returns the names of the engines that a Redis can come from.
+func PauseRedises() []string {
+	return []string{stores.Auto, stores.Local, stores.Docker, stores.Embedded}
+}
+
 // What --fast stands for.
 const (
 	FastTTL = 500 * time.Millisecond
@@ -51,12 +58,20 @@ const (
 // shortestTTL is the least that is of any use: with less, the moments at which a process does not run are what is measured.
 const shortestTTL = 100 * time.Millisecond
 
-// pauseParallel is how many runs are played at a time. Most of the time of most of them nobody does anything.
-const pauseParallel = 8
+// How many runs are played at a time. Most of the time of most of them nobody does anything; with a short time to live, what little is done must not wait.
+const (
+	pauseParallel     = 20
+	pauseParallelFast = 6
+	shortTTL          = 2 * time.Second
+)
 
 func (c PauseConfig) withDefaults() (PauseConfig, error) {
 	c.TTL, c.For = cmp.Or(c.TTL, 5*time.Second), cmp.Or(c.For, 8*time.Second)
-	c.Repeat, c.Parallel = cmp.Or(c.Repeat, 1), cmp.Or(c.Parallel, pauseParallel)
+	c.Repeat = cmp.Or(c.Repeat, 1)
+	if c.TTL < shortTTL {
+		c.Parallel = cmp.Or(c.Parallel, pauseParallelFast)
+	}
+	c.Parallel = cmp.Or(c.Parallel, pauseParallel)
 	c.Redis, c.Resource = cmp.Or(c.Redis, EngineAuto), cmp.Or(c.Resource, ResourceAuto)
 	if len(c.Locks) == 0 {
 		c.Locks = []string{LockRedlock}

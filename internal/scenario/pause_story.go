@@ -145,18 +145,21 @@ func PauseTable(e PauseEvidence, s Style) string {
 	stacked := wide[0]+wide[1]+wide[2]+wide[3]+24 > s.width()
 	var b strings.Builder
 	for i, cells := range rows {
-		head := pad(cells[0], wide[0]) + pad(cells[1], wide[1])
 		middle := pad(cells[2], wide[2]) + pad(cells[3], wide[3])
+		line := pad(cells[0], wide[0]) + pad(cells[1], wide[1]) + middle
 		switch {
 		case tones[i] == toneStrong && stacked:
 			fmt.Fprintln(&b, s.paint(toneStrong, cells[0]))
 		case tones[i] == toneStrong:
-			fmt.Fprintln(&b, s.paint(toneStrong, strings.TrimRight(head+middle, " ")))
+			fmt.Fprintln(&b, s.paint(toneStrong, strings.TrimRight(line, " ")))
 		case stacked:
-			fmt.Fprintf(&b, "%s%s\n", head, s.paint(tones[i], cells[4]))
-			fmt.Fprintln(&b, strings.TrimRight(pad("", wide[0]+2)+middle, " "))
+			if cells[0] != "" {
+				fmt.Fprintln(&b, "  "+cells[0])
+			}
+			fmt.Fprintf(&b, "    %s%s\n", pad(cells[1], wide[1]), s.paint(tones[i], cells[4]))
+			fmt.Fprintln(&b, strings.TrimRight("      "+middle, " "))
 		default:
-			fmt.Fprintf(&b, "%s%s%s\n", head, middle, s.paint(tones[i], cells[4]))
+			fmt.Fprintln(&b, line+s.paint(tones[i], cells[4]))
 		}
 	}
 	return b.String()
