@@ -27,6 +27,7 @@ import (
 var layout = [][]entry{
 	{{pkg: "internal/child"}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
+	{{pkg: "fence/fencetest", uses: []string{porcupine}, usedBy: []string{}}},
 	{{pkg: "fence/sqlfence"}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
@@ -44,7 +45,7 @@ var layout = [][]entry{
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
 	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
 	{{pkg: "internal/scenario", uses: []string{
-		"github.com/anishathalye/porcupine",
+		porcupine,
 		// The subjects that fail, and what they fail on.
 		goZooKeeper, "github.com/go-redsync/redsync", redis, "github.com/jackc/pgx", "modernc.org/sqlite", "github.com/alicebob/miniredis",
 	}}},
@@ -57,11 +58,12 @@ const (
 	goZooKeeper = "github.com/go-zookeeper/zk"
 	redis       = "github.com/redis/go-redis"
 	toxiproxy   = "github.com/Shopify/toxiproxy"
+	porcupine   = "github.com/anishathalye/porcupine"
 	zerolog     = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
 )
 
 var (
-	testTools     = []string{"ensemble", "ensemble/containers", "partition", "zktest"}
+	testTools     = []string{"fence/fencetest", "ensemble", "ensemble/containers", "partition", "zktest"}
 	testLibraries = []string{"github.com/stretchr/testify", "go.uber.org/goleak", "github.com/rogpeppe/go-internal", "pgregory.net/rapid"}
 	vagueNames    = []string{"util", "utils", "common", "types", "helpers", "misc"}
 )
