@@ -28,7 +28,7 @@ var layout = [][]entry{
 	{{pkg: "internal/child"}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/fencetest", uses: []string{porcupine}, usedBy: []string{}}},
-	{{pkg: "fence/sqlfence"}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
+	{{pkg: "fence/sqlfence", testUses: []string{pgx, "modernc.org/sqlite"}}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
@@ -47,7 +47,7 @@ var layout = [][]entry{
 	{{pkg: "internal/scenario", uses: []string{
 		porcupine,
 		// The subjects that fail, and what they fail on.
-		goZooKeeper, "github.com/go-redsync/redsync", redis, "github.com/jackc/pgx", "modernc.org/sqlite", "github.com/alicebob/miniredis",
+		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, "modernc.org/sqlite", "github.com/alicebob/miniredis",
 	}}},
 	{{pkg: "docker/sample"}}, // A service to copy, and its test.
 	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}, testUses: []string{goZooKeeper}}},
@@ -58,6 +58,7 @@ const (
 	goZooKeeper = "github.com/go-zookeeper/zk"
 	redis       = "github.com/redis/go-redis"
 	toxiproxy   = "github.com/Shopify/toxiproxy"
+	pgx         = "github.com/jackc/pgx"
 	porcupine   = "github.com/anishathalye/porcupine"
 	zerolog     = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
 )
