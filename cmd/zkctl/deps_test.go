@@ -27,7 +27,8 @@ import (
 var layout = [][]entry{
 	{{pkg: "internal/child"}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
-	{{pkg: "fence/sqlfence"}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
+	{{pkg: "fence/fencetest", uses: []string{porcupine}, usedBy: []string{}}},
+	{{pkg: "fence/sqlfence", testUses: []string{pgx, "modernc.org/sqlite"}}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
@@ -45,7 +46,7 @@ var layout = [][]entry{
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
 	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
 	{{pkg: "internal/scenario", uses: []string{
-		"github.com/anishathalye/porcupine",
+		porcupine,
 		// The subjects that fail, and what they fail on.
 		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, "modernc.org/sqlite", miniredis,
 	}}},
@@ -60,11 +61,13 @@ const (
 	miniredis   = "github.com/alicebob/miniredis"
 	pgx         = "github.com/jackc/pgx"
 	toxiproxy   = "github.com/Shopify/toxiproxy"
+	pgx         = "github.com/jackc/pgx"
+	porcupine   = "github.com/anishathalye/porcupine"
 	zerolog     = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
 )
 
 var (
-	testTools     = []string{"ensemble", "ensemble/containers", "internal/stores", "partition", "zktest"}
+	testTools     = []string{"fence/fencetest", "ensemble", "ensemble/containers", "internal/stores", "partition", "zktest"}
 	testLibraries = []string{"github.com/stretchr/testify", "go.uber.org/goleak", "github.com/rogpeppe/go-internal", "pgregory.net/rapid"}
 	vagueNames    = []string{"util", "utils", "common", "types", "helpers", "misc"}
 )
