@@ -61,7 +61,6 @@ const (
 	miniredis   = "github.com/alicebob/miniredis"
 	pgx         = "github.com/jackc/pgx"
 	toxiproxy   = "github.com/Shopify/toxiproxy"
-	pgx         = "github.com/jackc/pgx"
 	porcupine   = "github.com/anishathalye/porcupine"
 	zerolog     = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
 )

@@ -6,12 +6,12 @@ import (
 	"unsafe"
 )
 
-// machineTime returns the monotonic clock of this machine, which all of its processes share, and that [time.Now] reads as well.
-func machineTime() (now time.Duration, ok bool) {
+// machineTime returns the monotonic clock of this machine, which all of its processes share.
+func machineTime() time.Duration {
 	const clockMonotonic = 1
 	var ts syscall.Timespec
 	if _, _, errno := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, clockMonotonic, uintptr(unsafe.Pointer(&ts)), 0); errno != 0 {
-		return 0, false
+		return 0
 	}
-	return time.Duration(ts.Nano()), true
+	return time.Duration(ts.Nano())
 }

@@ -9,7 +9,7 @@ const (
 )
 
 // What happened to workers, beside [Acquired], [Released], [Sealed], [WriteSent], [WriteAnswered], [Interrupted] and [Note]. What a worker tells is stamped by
-// the worker, on the clock that all processes of the machine share; where there is none, by the harness when it hears of it. Where the order matters, one event is the cause of the other: A is resumed because B was heard to be where it should be.
+// the worker, on a clock that all processes of the machine share. Where the order matters, one event is the cause of the other: A is resumed because B was heard to be where it should be.
 const (
 	// Asked is a worker beginning to ask for the lock.
 	Asked = "asked"
@@ -25,7 +25,8 @@ const (
 	// Stuck is the work of the process in By coming to a stop, while everything else in it goes on. Unstuck is its end, with [PausedMs].
 	Stuck   = "stuck"
 	Unstuck = "unstuck"
-	// LetGo is a worker knowing by itself that its hold is over, before it gives it back. A belief ends.
+	// LetGo is a worker knowing by itself that its hold is over. A belief ends, as it does with Released, which is stamped before the lock is given back and says with OK
+	// whether there was anything to give.
 	LetGo = "let-go"
 	// Skipped is a worker that has the lock and finds the job done.
 	Skipped = "skipped"

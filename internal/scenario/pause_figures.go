@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -109,27 +108,31 @@ func (f *pauseFacts) times(fig map[string]float64) {
 // safeReasons says what a safe run has shown.
 func (f *pauseFacts) safeReasons() []string {
 	var reasons []string
-	pair := func(text string, control, claim []Way, match func(*pauseRun) bool) {
-		with, without := f.of(control...), f.of(claim...)
-		switch n, _ := with.count(match); {
-		case len(with) > 0 && len(without) > 0:
-			m, _ := without.count(match)
-			reasons = append(reasons, fmt.Sprintf(text, with.outOf(n), without.outOf(m)))
-		case len(without) > 0:
-			m, _ := without.count(match)
-			reasons = append(reasons, fmt.Sprintf(text, "not tried", without.outOf(m)))
+	for _, p := range []struct {
+		about, control, claim string
+		with, without         []Way
+		match                 func(*pauseRun) bool
+	}{
+		{"a job done twice or an update lost", "without a fence", "with one", unfencedWays, fencedWays, (*pauseRun).spoiled},
+		{"a late release that frees another's lock", "with a plain DEL", "with compare and delete", []Way{WayPlainDel, WayPlainDelFenced}, []Way{WayOwnDel}, (*pauseRun).harmed},
+		{"an answer that is read late, and a job done twice", "time counted from the answer", "from the request", []Way{WayUnchecked}, []Way{WayChecked, WayCheckedFenced}, (*pauseRun).harmed},
+		{"a write before the next worker's first, and a job done twice", "fence not sealed", "sealed", []Way{WayUnsealed}, []Way{WaySealed}, (*pauseRun).harmed},
+		{"a payment taken twice", "without an idempotency key", "with one", []Way{WayNoKey, WayNoKeyFenced}, []Way{WayKey}, (*pauseRun).harmed},
+		{"a lock that a stuck worker keeps", "renewed by the process", "by the work", []Way{WayRenewed}, []Way{WayProgress}, (*pauseRun).harmed},
+	} {
+		with, without := f.of(p.with...), f.of(p.without...)
+		if len(without) == 0 {
+			continue
 		}
+		text := p.about + ": "
+		if n, _ := with.count(p.match); len(with) > 0 {
+			text += p.control + " " + with.outOf(n) + ", "
+		}
+		n, _ := without.count(p.match)
+		reasons = append(reasons, text+p.claim+" "+without.outOf(n))
 	}
-	spoiled, harmed := (*pauseRun).spoiled, (*pauseRun).harmed
-	pair("a job done twice or an update lost: without a fence %s, with one %s", unfencedWays, fencedWays, spoiled)
-	pair("a release that came late freed another's lock: with a plain DEL %s, with compare and delete %s", []Way{WayPlainDel, WayPlainDelFenced}, []Way{WayOwnDel}, harmed)
-	pair("an answer that was read late: done twice with time counted from the answer %s, from the request %s", []Way{WayUnchecked}, []Way{WayChecked, WayCheckedFenced}, harmed)
-	pair("resumed before the next worker's first write: done twice without a seal %s, with one %s", []Way{WayUnsealed}, []Way{WaySealed}, harmed)
-	pair("charged twice: without an idempotency key %s, with one %s", []Way{WayNoKey, WayNoKeyFenced}, []Way{WayKey}, harmed)
-	pair("a stuck worker kept the lock: renewed all the same %s, renewed with the work %s", []Way{WayRenewed}, []Way{WayProgress}, harmed)
 	if fig := f.figures(); fig["stale_attempted"] > 0 {
-		reasons = append(reasons, fmt.Sprintf("%s with a write that the resource knew to be stale, %s with one that was accepted",
-			count(int(fig["stale_attempted"]), "run"), cmp.Or(number(fig["stale_accepted"]), "0")))
+		reasons = append(reasons, fmt.Sprintf("a write that the resource knew to be stale: tried in %s, accepted in %s", count(int(fig["stale_attempted"]), "run"), number(fig["stale_accepted"])))
 	}
 	return reasons
 }

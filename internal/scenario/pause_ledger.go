@@ -10,6 +10,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/zkkit/zkkit/fence"
+	"github.com/zkkit/zkkit/fence/sqlfence"
 )
 
 // A ledgerAt says where the resource of a run is.
@@ -24,7 +25,15 @@ type ledgerAt struct {
 type ledger struct {
 	ledgerAt
 	db    *sql.DB
-	guard *ledgerGuard // nil if it is not fenced
+	guard *sqlfence.Guard // nil if it is not fenced
+}
+
+// dialect returns what the fence speaks to the database.
+func (at ledgerAt) dialect() sqlfence.Dialect {
+	if at.Driver == "sqlite" {
+		return sqlfence.SQLite{}
+	}
+	return sqlfence.PostgreSQL{}
 }
 
 // An entry is one effect.
@@ -51,7 +60,7 @@ func openLedger(ctx context.Context, at ledgerAt) (*ledger, error) {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
 	if at.Fenced {
-		l.guard = newLedgerGuard(db, at)
+		l.guard = sqlfence.New(db, at.dialect(), fmt.Sprintf("run-%d", at.Run), sqlfence.Config{})
 	}
 	return l, nil
 }
@@ -61,11 +70,15 @@ func (l *ledger) close() { _ = l.db.Close() }
 // lay makes the tables, once for all runs that share them.
 func (l *ledger) lay(ctx context.Context) error {
 	serial := map[string]string{"pgx": "BIGSERIAL PRIMARY KEY", "sqlite": "INTEGER PRIMARY KEY"}[l.Driver]
-	for _, ddl := range append([]string{
+	statements := []string{
 		"CREATE TABLE effects (seq " + serial + ", run BIGINT NOT NULL, job TEXT NOT NULL, worker TEXT NOT NULL, token BIGINT NOT NULL, amount BIGINT NOT NULL)",
 		"CREATE TABLE balances (run BIGINT PRIMARY KEY, value BIGINT NOT NULL)",
 		"CREATE TABLE counters (run BIGINT PRIMARY KEY, value BIGINT NOT NULL)",
-	}, guardSchema(l.Driver)...) {
+	}
+	for _, m := range l.dialect().Migrations() {
+		statements = append(statements, m.SQL)
+	}
+	for _, ddl := range statements {
 		if _, err := l.db.ExecContext(ctx, ddl); err != nil {
 			return err
 		}
@@ -97,7 +110,7 @@ func (l *ledger) read(ctx context.Context, job string) (done bool, balance int, 
 
 // seal shows the token of a new holder.
 func (l *ledger) seal(ctx context.Context, token uint64) error {
-	return l.guard.seal(ctx, fence.Token{ID: token})
+	return l.guard.Seal(ctx, fence.Token{ID: token})
 }
 
 // write adds an effect, and changes the balance with it: to what its worker has read and changed, or by the amount.
@@ -115,7 +128,7 @@ func (l *ledger) write(ctx context.Context, e entry, set bool, balance int) erro
 		return err
 	}
 	if l.guard != nil {
-		return l.guard.do(ctx, fence.Token{ID: e.token}, effect)
+		return l.guard.Do(ctx, fence.Token{ID: e.token}, effect)
 	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {

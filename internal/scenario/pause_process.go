@@ -73,19 +73,15 @@ func (w *workerProcess) listen(reports *os.File, rec *recorder) {
 	defer reports.Close()
 	lines := bufio.NewScanner(reports)
 	begun := time.Now()
-	machineBegun, ok := machineTime()
+	machineBegun := machineTime()
 	for lines.Scan() {
-		at := time.Now()
 		var r workerReport
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			rec.now(Event{Who: w.who, What: Failed, Detail: "it tells nonsense: " + err.Error()})
 			continue
 		}
-		if ok && r.Time != 0 {
-			at = begun.Add(r.Time - machineBegun)
-		}
 		if r.Event != nil {
-			rec.add(at, *r.Event)
+			rec.add(begun.Add(r.Time-machineBegun), *r.Event)
 			w.mark(r.Event.What)
 		}
 		if r.At != "" {

@@ -37,7 +37,7 @@ func (w *worker) renew(ctx context.Context, h heldLock) *renewal {
 			}
 			if w.job.Trial.Way == WayProgress && time.Since(heard) >= ttl/2 {
 				w.tell(Event{What: LetGo, Detail: "no progress for " + span(Ms(time.Since(heard))) + ": lets go of the lock"})
-				_, _ = h.release(ctx) // What is left of it runs out.
+				_, _ = h.release(ctx) // What is left of it runs out by itself.
 				return
 			}
 			_ = h.extend(ctx)

@@ -47,7 +47,7 @@ type workerJob struct {
 type workerReport struct {
 	Event *Event `json:"event,omitempty"`
 	At    step   `json:"at,omitempty"`
-	// Time is when it happened, by the clock of the machine, 0 where there is none.
+	// Time is when it happened, by the clock of the machine.
 	Time time.Duration `json:"time,omitempty"`
 }
 
@@ -195,11 +195,12 @@ func (w *worker) effect(ctx context.Context, token uint64, balance int) error {
 
 // giveBack gives the lock back, and tells what became of it.
 func (w *worker) giveBack(ctx context.Context, h heldLock) error {
+	before := machineTime() // A belief ends before anybody else can have the lock.
 	mine, err := h.release(ctx)
 	if err != nil {
 		return err
 	}
-	w.tell(Event{What: Released, OK: &mine})
+	w.tellAt(before, Event{What: Released, OK: &mine})
 	return nil
 }
 
@@ -208,16 +209,17 @@ func validFor(h heldLock) map[string]float64 {
 	return map[string]float64{ValidMs: Ms(max(left, 0))}
 }
 
-// tell reports an event.
-func (w *worker) tell(e Event) {
+// tell reports an event that has just happened.
+func (w *worker) tell(e Event) { w.tellAt(machineTime(), e) }
+
+func (w *worker) tellAt(t time.Duration, e Event) {
 	e.Who = w.job.Who
-	w.report(workerReport{Event: &e})
+	w.report(workerReport{Event: &e, Time: t})
 }
 
 func (w *worker) report(r workerReport) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r.Time, _ = machineTime()
 	b, err := json.Marshal(r)
 	if err != nil {
 		return // It holds nothing that can fail to marshal.
