@@ -93,7 +93,7 @@ func (c Case) About() string {
 		CaseDuplicateJob:     "frozen between its check and its write, while the next worker does the job: both do it",
 		CaseLateWrite:        "the same with a read, a change and a write: the late one undoes the next worker's",
 		CaseLateRelease:      "frozen before it gives the lock back: what it deletes later is the next worker's",
-		CaseSlowAcquire:      "frozen with the answer to its request for the lock unread; from when does it count its time?",
+		CaseSlowAcquire:      "frozen with the answer to its request for the lock unread, so that it learns of its hold when that is over",
 		CaseBeforeFirstWrite: "resumed after the next worker has the lock, and before that one has written",
 		CaseSideEffect:       "frozen before a payment at somebody else's, who knows no tokens",
 		CaseStuckWorker:      "not frozen: the work hangs, and the lock is renewed all the same",

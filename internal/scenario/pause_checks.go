@@ -12,6 +12,7 @@ const (
 	CheckChargedOnce    = "charged-once-with-key"
 	CheckPauseOutlasts  = "pause-outlasts-lock"
 	CheckPauseMeasured  = "pause-measured"
+	CheckUndisturbed    = "undisturbed"
 	CheckPassedOn       = "lock-passed-on"
 	CheckLateWrite      = "late-write-tried"
 	CheckLateRelease    = "late-release-tried"
@@ -104,7 +105,7 @@ func (f *pauseFacts) safetyChecks() []Check {
 		must(Check{Name: CheckNoStaleWriteAccepted, Kind: OfSafety, Want: "no write with a token below one that the resource has seen is accepted"},
 			f.where(func(r *pauseRun) bool { return r.trial.Way.fenced() }), (*pauseRun).staleAccepted, "none was"),
 		must(Check{Name: CheckEffectsOnce, Kind: OfSafety, Want: "no job has two effects and no update is lost, wherever that is promised"},
-			f.where(func(r *pauseRun) bool { return !r.trial.Way.control() || r.trial.Way == WayRenewed }), (*pauseRun).spoiledHow, "each job has one effect and all updates stand"),
+			f.where((*pauseRun).promised), (*pauseRun).spoiledHow, "each job has one effect and all updates stand"),
 		must(Check{Name: CheckTokensRise, Kind: OfSafety, Want: "each hold has a greater token than all before it"}, f.runs, (*pauseRun).fallenToken, "they do"),
 		must(Check{Name: CheckHoldsApart, Kind: OfSafety, Want: "no worker gets the lock while another's hold is good, unless a plain DEL or a clock that starts late lets it in"},
 			f.where(func(r *pauseRun) bool {
@@ -126,6 +127,14 @@ func (f *pauseFacts) safetyChecks() []Check {
 		}, "it was"))
 	}
 	return checks
+}
+
+// promised reports whether the run promises that each job has one effect. Without a fence nobody can promise that to a worker whose hold is over.
+func (r *pauseRun) promised() bool {
+	if r.trial.Way.fenced() {
+		return !r.trial.Way.control() || r.trial.Way == WayRenewed
+	}
+	return !r.trial.Way.control() && r.disturbed() == ""
 }
 
 // staleAccepted says which stale write was let through, "" if none was.

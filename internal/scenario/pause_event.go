@@ -32,6 +32,9 @@ const (
 	Skipped = "skipped"
 	// Waiting is a worker still being without the lock, at the end of the time in which it should have got it. Recorded by the harness.
 	Waiting = "waiting"
+	// Replayed is the harness having played the run before, as often as the figure [Times] says, with the reason in Detail: what it shows did not count, because the machine
+	// was so busy that a worker lost its hold that was not meant to.
+	Replayed = "replayed"
 	// Failed is a worker that did not come to its end, with the reason in Detail.
 	Failed = "failed"
 
@@ -58,12 +61,14 @@ const (
 	// Amount is what an effect was to add, and BalanceAmount what there is in the end.
 	Amount        = "amount"
 	BalanceAmount = "balance"
+	// Times is how often.
+	Times = "times"
 )
 
 // knownOfPause reports whether what belongs to the vocabulary of a pause.
 func knownOfPause(what string) bool {
 	switch what {
-	case Asked, Acquired, Denied, Checked, Frozen, Resumed, Stuck, Unstuck, LetGo, Skipped, Waiting, Failed, Sealed, WriteSent, WriteAnswered, Released,
+	case Asked, Acquired, Denied, Checked, Frozen, Resumed, Stuck, Unstuck, LetGo, Skipped, Waiting, Replayed, Failed, Sealed, WriteSent, WriteAnswered, Released,
 		ChargeSent, Charged, Effect, Balance, Interrupted, Note:
 		return true
 	}

@@ -10,6 +10,7 @@ import (
 func (f *pauseFacts) evidenceChecks() []Check {
 	checks := []Check{
 		checkPauseOutlasts(f.p), f.checkPauseMeasured(),
+		must(Check{Name: CheckUndisturbed, Kind: OfEvidence, Want: "no worker loses its hold but the one that is meant to"}, f.runs, (*pauseRun).disturbed, "none did"),
 	}
 	if s := f.where(func(r *pauseRun) bool { return r.trial.Case != CaseStuckWorker }); len(s) > 0 {
 		checks = append(checks, must(Check{Name: CheckPassedOn, Kind: OfEvidence, Want: "the lock passes on while worker A stands still"}, s, func(r *pauseRun) string {
@@ -193,6 +194,14 @@ func (r *pauseRun) incomplete() string {
 	for _, w := range r.writes {
 		if w.answer == nil || w.answer.OK == nil {
 			return fmt.Sprintf("%s's write has no outcome", w.Who)
+		}
+	}
+	for _, e := range r.events {
+		switch {
+		case e.What == WriteAnswered && !slices.ContainsFunc(r.writes, func(w pauseWrite) bool { return w.Who == e.Who }):
+			return fmt.Sprintf("%s's answer is to no write", e.Who)
+		case e.What == ChargeSent && !slices.ContainsFunc(r.charges, func(c Event) bool { return c.By == e.Who }):
+			return fmt.Sprintf("%s's payment has no outcome", e.Who)
 		}
 	}
 	for _, h := range r.holds {

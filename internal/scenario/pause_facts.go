@@ -27,6 +27,7 @@ type pauseRun struct {
 	charges       []Event
 	mark          uint64 // the greatest token sealed or accepted so far
 	dead          *Event // a worker that failed
+	replayed      float64
 }
 
 // A pauseHold is one acquisition.
@@ -122,6 +123,8 @@ func (r *pauseRun) add(e *Event) {
 		r.charges = append(r.charges, *e)
 	case Failed:
 		first(&r.dead, e)
+	case Replayed:
+		r.replayed += e.Figures[Times]
 	}
 }
 
@@ -255,6 +258,25 @@ func (r *pauseRun) charged() (n int) {
 
 // kept reports whether a worker that made no progress kept the lock for as long as it was stuck.
 func (r *pauseRun) kept() bool { return r.wentOn != nil && r.next() == nil }
+
+// disturbed says which worker lost its hold that was not meant to, because the machine was too busy for a lock that lives so short, "" if none did. What such a run shows
+// is not what it was to show. It goes by times and by what workers say of their holds, and not by what came of it.
+func (r *pauseRun) disturbed() string {
+	for _, e := range r.events {
+		switch {
+		case e.What == Checked && e.OK != nil && !*e.OK:
+			return fmt.Sprintf("%s found at %s that its hold is over", e.Who, at(e.AtMs))
+		case e.What == LetGo && e.Who == WhoA && r.trial.Way == WayRenewed:
+			return fmt.Sprintf("%s lost its hold at %s although it was renewed", e.Who, at(e.AtMs))
+		}
+	}
+	for _, w := range r.writes {
+		if h := r.hold(w.Who); w.Who != WhoA && h != nil && w.AtMs > h.good {
+			return fmt.Sprintf("%s wrote at %s, when its hold had been good until %s", w.Who, at(w.AtMs), at(h.good))
+		}
+	}
+	return ""
+}
 
 // harmed reports whether what the case is about has happened.
 func (r *pauseRun) harmed() bool {

@@ -9,7 +9,8 @@ import (
 // figures derives every number of a pause. Each count stands beside the number of runs that it is out of, and neither is there where no such run was played.
 //
 //	ttl_ms, planned_pause_ms, repeat                      the parameters
-//	runs                                                  all that were played
+//	runs                                                  all that count
+//	replayed                                              how often a run was played once more, as the machine had been too busy
 //	runs_unfenced, duplicates_unfenced                    S1, S2, S4 with time counted from the answer, S5: without a fence a job done twice, or an update lost
 //	runs_fenced, duplicates_fenced                        the same with a fence that is sealed
 //	lost_updates_unfenced, lost_updates_fenced            of these the lost updates, S2
@@ -34,7 +35,7 @@ func (f *pauseFacts) figures() map[string]float64 {
 	if len(f.runs) == 0 {
 		return fig
 	}
-	fig["runs"], fig["repeat"] = float64(len(f.runs)), float64(f.p.Repeat)
+	fig["runs"], fig["repeat"], fig["replayed"] = float64(len(f.runs)), float64(f.p.Repeat), f.replayed()
 	harmed, spoiled := (*pauseRun).harmed, (*pauseRun).spoiled
 	lost := func(r *pauseRun) bool { return r.lost() > 0 }
 	for _, c := range []struct {
@@ -84,6 +85,13 @@ var (
 	fencedWays   = []Way{WayFenced, WaySealed, WayUncheckedFenced}
 )
 
+func (f *pauseFacts) replayed() (n float64) {
+	for _, r := range f.runs {
+		n += r.replayed
+	}
+	return n
+}
+
 // times adds how long things took.
 func (f *pauseFacts) times(fig map[string]float64) {
 	var paused, passed []float64
@@ -91,7 +99,7 @@ func (f *pauseFacts) times(fig map[string]float64) {
 		if ms, ok := r.paused(); ok {
 			paused = append(paused, ms)
 		}
-		if h := r.next(); h != nil && !r.trial.Case.comesLate() {
+		if h := r.next(); h != nil && !r.trial.Case.comesLate() && r.trial.Case != CaseStuckWorker {
 			passed = append(passed, h.start-r.stood.AtMs)
 		}
 	}
@@ -133,6 +141,9 @@ func (f *pauseFacts) safeReasons() []string {
 	}
 	if fig := f.figures(); fig["stale_attempted"] > 0 {
 		reasons = append(reasons, fmt.Sprintf("a write that the resource knew to be stale: tried in %s, accepted in %s", count(int(fig["stale_attempted"]), "run"), number(fig["stale_accepted"])))
+	}
+	if n := f.replayed(); n > 0 {
+		reasons = append(reasons, fmt.Sprintf("%s played once more, because the machine was too busy for a lock that lives %v: see the events that say so", count(int(n), "run"), f.p.TTL))
 	}
 	return reasons
 }

@@ -146,7 +146,7 @@ func (c *chart) workerLane(a axis, l lane, y float64) {
 		sure := s.sure
 		if !math.IsNaN(s.lost) && s.lost < s.sure {
 			sure = max(s.lost, s.start)
-			c.bar(a, sure, s.sure, y, "wrong", fmt.Sprintf("%s believes that it has the lock from %s to %s, and another has it", l.who, at(sure), at(s.sure)))
+			c.bar(a, sure, s.sure, y, "wrong", fmt.Sprintf("%s believes that it has the lock from %s to %s, and its hold is over", l.who, at(sure), at(s.sure)))
 		}
 		if sure > s.start {
 			c.bar(a, s.start, sure, y, "belief", fmt.Sprintf("%s has the lock from %s to %s", l.who, at(s.start), at(sure)))
@@ -186,7 +186,7 @@ func (c *chart) pauseLegend() {
 		used[m.Class] = true
 	}
 	for _, s := range []sign{
-		{"belief", "has the lock"}, {"wrong", "believes so, and another has it"}, {"accepted", "accepted"}, {"sealed", "sealed with a new token"},
+		{"belief", "has the lock"}, {"wrong", "believes so, and it is over"}, {"accepted", "accepted"}, {"sealed", "sealed with a new token"},
 		{"refused", "refused, or known already"}, {"stale", "harm done"}, {"unknown", "outcome unknown"},
 	} {
 		if used[s.Class] {

@@ -18,7 +18,7 @@ func (e PauseEvidence) lanes(s Style) string {
 	return b.String()
 }
 
-// lanesOfRun returns who had the lock, or believed so, one row for each worker. A hold is wrong from the moment on at which another worker has the lock.
+// lanesOfRun returns who had the lock, or believed so, one row for each worker. A hold is wrong from the moment on at which it is over, which a worker that stands still cannot know.
 func (r *pauseRun) lanes(a axis) []lane {
 	var all []lane
 	for i := range r.holds {
@@ -44,20 +44,21 @@ func (r *pauseRun) lanes(a axis) []lane {
 	return all
 }
 
-// lostAt returns when another worker got the lock that h believes in.
+// lostAt returns when the lock that h believes in was not its own any more: it had lived for as long as it lives without being renewed, or another worker got it.
 func (r *pauseRun) lostAt(h *pauseHold) (ms float64, ok bool) {
-	since := h.start
-	if h == r.firstOf(WhoA) && r.stood != nil && r.stood.AtMs < h.start { // It stood still while it was asking, and this is what it believes afterwards.
-		if h := r.next(); h != nil {
-			return since, true
-		}
+	if h == r.firstOf(WhoA) && r.stood != nil && r.stood.AtMs < h.start && r.trial.Way.usurps() {
+		return h.start, true // It stood still while it was asking, and believes the answer.
 	}
+	ms = math.Inf(1)
 	for i := range r.holds {
-		if o := &r.holds[i]; o.who != h.who && o.start > since {
-			return o.start, true
+		if o := &r.holds[i]; o.who != h.who && o.start > h.start {
+			ms = min(ms, o.start)
 		}
 	}
-	return 0, false
+	if r.trial.Case != CaseStuckWorker && h.good < ms { // There it is renewed.
+		ms = h.good
+	}
+	return ms, !math.IsInf(ms, 1)
 }
 
 // A stroke is something that arrived at the resource or at the provider. Its class is that of the picture in the page.
@@ -137,7 +138,7 @@ func (r *pauseRun) picture(s Style) string {
 	g := c.glyphs
 	parts := []string{fmt.Sprintf("%c has the lock", g.belief)}
 	if wrong {
-		parts = append(parts, fmt.Sprintf("%c believes so, and another has it", g.wrong))
+		parts = append(parts, fmt.Sprintf("%c believes so, and it is over", g.wrong))
 	}
 	for _, sign := range []struct{ class, text string }{
 		{"accepted", fmt.Sprintf("%c accepted", g.accepted)}, {"sealed", fmt.Sprintf("%c sealed", g.seal)}, {"refused", fmt.Sprintf("%c refused", g.refused)},

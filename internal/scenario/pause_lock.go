@@ -33,7 +33,7 @@ type heldLock interface {
 	left() (time.Duration, bool)
 	// extend makes it last longer, where nothing else does.
 	extend(ctx context.Context) error
-	// release gives the lock back, and reports whether it was still this hold's to give, or taken for it.
+	// release gives the lock back, and reports whether it was still this hold's to give, or taken for it. errUnsure says that it cannot tell.
 	release(ctx context.Context) (mine bool, err error)
 }
 
@@ -112,8 +112,11 @@ func (h zooKeeperHold) extend(context.Context) error { return h.Err() }
 
 func (h zooKeeperHold) release(ctx context.Context) (mine bool, err error) {
 	err = h.Unlock(ctx)
-	if errors.Is(err, zklock.ErrLost) {
+	switch {
+	case errors.Is(err, zklock.ErrLost):
 		return false, nil
+	case errors.Is(err, zklock.ErrNotConfirmed) && h.Err() != nil: // The node goes with the session, if it has not gone before.
+		return false, errUnsure
 	}
 	return err == nil, err
 }

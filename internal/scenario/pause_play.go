@@ -15,6 +15,7 @@ type pauseTrial struct {
 	number int
 	trial  Trial
 	rec    *recorder
+	again  int // how often it was played before
 
 	ledger   *ledger
 	provider *provider
@@ -24,6 +25,33 @@ type pauseTrial struct {
 
 // slack is how much longer than the pause a run may take, before it counts as one that does not come to its end.
 const slack = time.Minute
+
+// replays is how often a run is played once more at most.
+const replays = 20
+
+// playUndisturbed plays a run, and plays it again while the machine was too busy for it to show anything. It fails as play does.
+func (s *pauseSession) playUndisturbed(ctx context.Context, number int, trial Trial) ([]Event, error) {
+	p, before := s.parameters(), ""
+	for again := 0; ; again++ {
+		t := &pauseTrial{run: s, number: number, trial: trial, rec: &recorder{}, again: again}
+		events, err := t.play(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f := derivePause(PauseEvidence{Parameters: p, Events: events})
+		why := ""
+		if len(f.runs) > 0 {
+			why = f.runs[0].disturbed()
+		}
+		if again > 0 {
+			events = append(events, Event{Run: number, AtMs: events[0].AtMs, Who: WhoHarness, What: Replayed, Detail: before, Figures: map[string]float64{Times: float64(again)}})
+		}
+		if why == "" || again == replays {
+			return events, nil
+		}
+		before = why
+	}
+}
 
 // play plays the run and returns its events. It fails when ctx ends. Whatever else goes wrong is an event, and such a run proves nothing.
 func (t *pauseTrial) play(ctx context.Context) ([]Event, error) {
@@ -266,12 +294,13 @@ func (t *pauseTrial) look(ctx context.Context) error {
 	return nil
 }
 
+// place is the number of the lock and of the resource of this run: never that of another, nor that of the same run when it was played before.
+func (t *pauseTrial) place() int { return t.again*1_000_000 + t.number }
+
 // prepare starts the workers and waits until all are connected.
 func (t *pauseTrial) prepare(ctx context.Context) error {
-	at, err := t.run.ledgerAt(ctx, t.number, t.trial)
-	if err != nil {
-		return err
-	}
+	at := t.run.ledgerAt(t.place(), t.trial)
+	var err error
 	if t.ledger, err = openLedger(ctx, at); err != nil {
 		return err
 	}
@@ -289,7 +318,7 @@ func (t *pauseTrial) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	place := t.run.lockPlace(t.number, t.trial)
+	place := t.run.lockPlace(t.place(), t.trial)
 	var wg sync.WaitGroup
 	var mu sync.Mutex // guards errs
 	var errs []error

@@ -35,6 +35,10 @@ func (w *worker) renew(ctx context.Context, h heldLock) *renewal {
 				continue
 			case <-every.C:
 			}
+			if _, good := h.left(); !good {
+				w.tell(Event{What: LetGo, Detail: "its hold is over, although it was renewed"})
+				return
+			}
 			if w.job.Trial.Way == WayProgress && time.Since(heard) >= ttl/2 {
 				w.tell(Event{What: LetGo, Detail: "no progress for " + span(Ms(time.Since(heard))) + ": lets go of the lock"})
 				_, _ = h.release(ctx) // What is left of it runs out by itself.

@@ -148,8 +148,7 @@ func (s *pauseSession) playAll(ctx context.Context) error {
 	for range min(s.cfg.Parallel, len(s.runs)) {
 		wg.Go(func() {
 			for n := range numbers {
-				t := &pauseTrial{run: s, number: n, trial: plan[(n-1)%len(plan)], rec: &recorder{}}
-				events, err := t.play(ctx)
+				events, err := s.playUndisturbed(ctx, n, plan[(n-1)%len(plan)])
 				if err != nil {
 					cancel(err)
 					continue
@@ -196,10 +195,11 @@ func (s *pauseSession) evidence() PauseEvidence {
 }
 
 func (s *pauseSession) evidenceLocked() PauseEvidence {
-	return PauseEvidence{
-		Scenario: PauseScenario, Engine: s.locks[s.cfg.Locks[0]],
-		Parameters: PauseParameters{
-			TTL: Millis(s.cfg.TTL), For: Millis(s.cfg.For), Plan: pausePlan(s.cfg.Locks, s.cfg.Cases), Repeat: s.cfg.Repeat, Locks: s.locks, Resource: s.resource,
-		},
+	return PauseEvidence{Scenario: PauseScenario, Engine: s.locks[s.cfg.Locks[0]], Parameters: s.parameters()}
+}
+
+func (s *pauseSession) parameters() PauseParameters {
+	return PauseParameters{
+		TTL: Millis(s.cfg.TTL), For: Millis(s.cfg.For), Plan: pausePlan(s.cfg.Locks, s.cfg.Cases), Repeat: s.cfg.Repeat, Locks: s.locks, Resource: s.resource,
 	}
 }

@@ -107,6 +107,8 @@ func (r *pauseRun) say(e Event) saying {
 	case Waiting:
 		s.tone = toneBad
 		s.or("still waits for the lock")
+	case Replayed:
+		s.tone, s.text = toneDim, fmt.Sprintf("played %s before, which does not count: %s", count(int(e.Figures[Times]), "time"), e.Detail)
 	case Failed:
 		s.tone, s.text = toneBad, "failed: "+e.Detail
 	case Sealed:

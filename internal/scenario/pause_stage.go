@@ -154,15 +154,15 @@ func (s *pauseSession) schemaDSN() string {
 }
 
 // ledgerAt returns where the resource of a run is.
-func (s *pauseSession) ledgerAt(_ context.Context, number int, t Trial) (ledgerAt, error) {
+func (s *pauseSession) ledgerAt(number int, t Trial) ledgerAt {
 	at := ledgerAt{Run: number, Fenced: t.Way.fenced(), Driver: "pgx"}
 	if s.postgres != nil {
 		at.DSN = s.schemaDSN()
-		return at, nil
+		return at
 	}
 	at.Driver = "sqlite"
 	at.DSN = "file:" + filepath.Join(s.dir, fmt.Sprintf("run-%d.db", number)) + "?_pragma=busy_timeout(10000)&_pragma=synchronous(off)&_txlock=immediate"
-	return at, nil
+	return at
 }
 
 // lockPlace returns where the lock of a run is.

@@ -232,8 +232,8 @@ func (f *pauseFacts) tellTokens() (said []string) {
 		return f.planned(func(t Trial) bool { return slices.Contains(locks, t.Lock) && t.Way.fenced() })
 	}
 	if in(LockRedlock, LockRedis) {
-		said = append(said, "A lock in Redis has no token. What stands for one here is the next number of a counter in the resource itself, drawn once the lock is there, before the worker "+
-			"checks its hold for the first time: it is in the right order as long as the lock is still its own when it draws, which the check afterwards makes as sure as its clock is.")
+		said = append(said, "A lock in Redis has no token. What stands for one here is the next number of a counter in the resource itself, drawn once the lock is there and before anything is read. "+
+			"The resource goes by that order alone; it is the order of the locks as long as each worker still has its lock when it draws.")
 	}
 	if in(LockZooKeeper) {
 		said = append(said, "The token of the ZooKeeper lock is the zxid that made its node: lock and token are one step.")
@@ -243,7 +243,7 @@ func (f *pauseFacts) tellTokens() (said []string) {
 
 func (f *pauseFacts) tellServers() (said []string) {
 	for _, lock := range slices.Sorted(maps.Keys(f.p.Locks)) {
-		said = append(said, fmt.Sprintf("%s on %s.", sentence(lock), f.p.Locks[lock]))
+		said = append(said, fmt.Sprintf("The lock %s is kept by %s.", lock, f.p.Locks[lock]))
 	}
 	if f.p.Resource != (Engine{}) {
 		said = append(said, fmt.Sprintf("The resource is %s.", f.p.Resource))

@@ -197,10 +197,14 @@ func (w *worker) effect(ctx context.Context, token uint64, balance int) error {
 func (w *worker) giveBack(ctx context.Context, h heldLock) error {
 	before := machineTime() // A belief ends before anybody else can have the lock.
 	mine, err := h.release(ctx)
-	if err != nil {
+	told := Event{What: Released, OK: &mine}
+	switch {
+	case errors.Is(err, errUnsure):
+		told.OK, told.Detail = nil, err.Error()
+	case err != nil:
 		return err
 	}
-	w.tellAt(before, Event{What: Released, OK: &mine})
+	w.tellAt(before, told)
 	return nil
 }
 
@@ -243,6 +247,9 @@ func (w *worker) stop(at step) {
 
 // errTooLate means that the lock was granted, and the answer came when it was over.
 var errTooLate = errors.New("the answer came too late: its hold is over already")
+
+// errUnsure means that it is not known whether a lock was given back: its session ended before the answer came.
+var errUnsure = errors.New("its session ended while it gave the lock back")
 
 // retryEvery is how long a worker waits before it asks again for a lock in Redis.
 func retryEvery(ttl time.Duration) time.Duration { return max(ttl/20, time.Millisecond) }
