@@ -66,7 +66,7 @@ type worker struct {
 // PauseWorker is the life of one worker process: it reads its job from standard input, does it, and tells what happens on its file 3. It returns the exit status.
 func PauseWorker() int {
 	reports := os.NewFile(reportsFD, "reports")
-	if reports == nil {
+	if info, err := reports.Stat(); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
 		fmt.Fprintln(os.Stderr, "this is started by zkctl pause, and is of no use by itself")
 		return 2
 	}
