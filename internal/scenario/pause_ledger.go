@@ -108,8 +108,11 @@ func (l *ledger) read(ctx context.Context, job string) (done bool, balance int, 
 	return n > 0, balance, err
 }
 
-// seal shows the token of a new holder.
+// seal shows the token of a new holder, to a ledger that looks at it.
 func (l *ledger) seal(ctx context.Context, token uint64) error {
+	if l.guard == nil {
+		return nil
+	}
 	return l.guard.Seal(ctx, fence.Token{ID: token})
 }
 

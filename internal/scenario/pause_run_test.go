@@ -113,6 +113,19 @@ func number(n int) string {
 	return number(n/10) + number(n%10)
 }
 
+// The control of it all: with a fence that lets everything through, the same runs come out violated, by what workers were told and by what is in the resource.
+func TestPauseCatchesABrokenFence(t *testing.T) {
+	cfg := onGo(t, scenario.PauseConfig{Cases: []scenario.Case{scenario.CaseDuplicateJob, scenario.CaseLateWrite, scenario.CaseBeforeFirstWrite}})
+	cfg.Worker[1] = sabotagedWorker
+	e, err := scenario.RunPause(t.Context(), cfg)
+	require.NoError(t, err)
+	r := scenario.Judge(e)
+	require.Equal(t, scenario.Violated, r.Verdict)
+	require.Equal(t, []string{scenario.CheckNoStaleWriteAccepted, scenario.CheckEffectsOnce}, failed(r))
+	require.InDelta(t, 3, r.Figures["stale_accepted"], 0)
+	require.InDelta(t, 3, r.Figures["duplicates_fenced"], 0)
+}
+
 // Who is interrupted in the middle of a pause leaves no frozen process behind, nor anything else.
 func TestPauseInterrupted(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())

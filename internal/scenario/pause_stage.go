@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +51,11 @@ func (s *pauseSession) start(ctx context.Context) error {
 		}
 		for _, lock := range []string{LockRedlock, LockRedis} {
 			if slices.Contains(s.cfg.Locks, lock) {
-				s.locks[lock] = Engine{Name: "Redis", Kind: s.redis.Kind(), Version: s.redis.Version(), About: s.redis.String()}
+				about := "SET NX PX by hand on one node of "
+				if lock == LockRedlock {
+					about = strings.TrimSpace("redsync "+redsyncVersion()) + " over "
+				}
+				s.locks[lock] = Engine{Name: "Redis", Kind: s.redis.Kind(), Version: s.redis.Version(), About: about + s.redis.String()}
 			}
 		}
 	}
@@ -65,6 +70,18 @@ func (s *pauseSession) start(ctx context.Context) error {
 		}
 	}
 	return s.startResource(ctx)
+}
+
+// redsyncVersion is that of the Redlock that is tried, "" if the build does not know it.
+func redsyncVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "github.com/go-redsync/redsync/v4" {
+				return m.Version
+			}
+		}
+	}
+	return ""
 }
 
 // checkSession wants the servers to give the session that is asked for: the lock lives as long.
