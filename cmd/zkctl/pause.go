@@ -114,10 +114,7 @@ func scenariosHelp() string {
 // parseCases reads names or numbers with commas between them.
 func parseCases(text string) ([]scenario.Case, error) {
 	var found []scenario.Case
-	names := []scenario.Case{allOfThem}
-	for _, what := range scenario.Cases() {
-		names = append(names, what)
-	}
+	names := append([]scenario.Case{allOfThem}, scenario.Cases()...)
 	for word := range strings.SplitSeq(text, ",") {
 		word = strings.TrimSpace(word)
 		for _, what := range scenario.Cases() {
@@ -246,8 +243,9 @@ func shownInFull(o *pauseOptions, p scenario.PauseParameters, number int) bool {
 		return true
 	case scenario.CaseLateRelease:
 		return trial.Way != scenario.WayPlainDelFenced
+	default:
+		return false
 	}
-	return false
 }
 
 // printPause prints what the runs came to.

@@ -160,38 +160,43 @@ func (c Case) Ways(lock string) []Way {
 	return nil
 }
 
-// About says what a way is, in a few words.
-func (w Way) About() string {
-	return map[Way]string{
-		WayUnfenced: "without a fence", WayFenced: "with a fence",
-		WayPlainDel: "plain DEL", WayPlainDelFenced: "plain DEL, fence", WayOwnDel: "compare and delete",
-		WayUnchecked: "from the answer", WayUncheckedFenced: "from the answer, fence", WayChecked: "from the request", WayCheckedFenced: "from the request, fence",
-		WayUnsealed: "with a fence, unsealed", WaySealed: "with a fence, sealed",
-		WayNoKey: "without a fence", WayNoKeyFenced: "with a fence", WayKey: "with an idempotency key",
-		WayRenewed: "renewed by the process", WayProgress: "renewed by the work",
+// about is what there is to know of a way.
+type aboutWay struct {
+	text    string
+	fenced  bool // the resource compares tokens
+	control bool // it is there to end in harm
+}
+
+func (w Way) about() aboutWay {
+	const fenced, control = true, true
+	return map[Way]aboutWay{
+		WayUnfenced:        {"without a fence", !fenced, control},
+		WayFenced:          {"with a fence", fenced, !control},
+		WayPlainDel:        {"plain DEL", !fenced, control},
+		WayPlainDelFenced:  {"plain DEL, fence", fenced, control},
+		WayOwnDel:          {"compare and delete", !fenced, !control},
+		WayUnchecked:       {"from the answer", !fenced, control},
+		WayUncheckedFenced: {"from the answer, fence", fenced, !control},
+		WayChecked:         {"from the request", !fenced, !control},
+		WayCheckedFenced:   {"from the request, fence", fenced, !control},
+		WayUnsealed:        {"with a fence, unsealed", fenced, control},
+		WaySealed:          {"with a fence, sealed", fenced, !control},
+		WayNoKey:           {"without a fence", !fenced, control},
+		WayNoKeyFenced:     {"with a fence", fenced, control},
+		WayKey:             {"with an idempotency key", fenced, !control},
+		WayRenewed:         {"renewed by the process", fenced, control},
+		WayProgress:        {"renewed by the work", fenced, !control},
 	}[w]
 }
 
-// fenced reports whether the resource compares tokens.
-func (w Way) fenced() bool {
-	switch w {
-	case WayFenced, WayPlainDelFenced, WayUncheckedFenced, WayCheckedFenced, WayUnsealed, WaySealed, WayNoKeyFenced, WayKey, WayRenewed, WayProgress:
-		return true
-	}
-	return false
-}
+// About says what a way is, in a few words.
+func (w Way) About() string { return w.about().text }
+
+func (w Way) fenced() bool  { return w.about().fenced }
+func (w Way) control() bool { return w.about().control }
 
 // seals reports whether a worker shows its token before its first write.
 func (w Way) seals() bool { return w.fenced() && w != WayUnsealed }
-
-// control reports whether the way is there to end in harm.
-func (w Way) control() bool {
-	switch w {
-	case WayUnfenced, WayPlainDel, WayPlainDelFenced, WayUnchecked, WayUnsealed, WayNoKey, WayNoKeyFenced, WayRenewed:
-		return true
-	}
-	return false
-}
 
 // usurps reports whether the way lets a worker have the lock while another's hold is good.
 func (w Way) usurps() bool {

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"context"
 	"io"
 	"net"
 	"testing"
@@ -27,7 +26,7 @@ func TestAnswerGate(t *testing.T) {
 	gate := &answerGate{need: 2, opened: make(chan struct{}), stop: func() { close(stopped); <-goOn }}
 	gate.only("lock")
 	dial := func() net.Conn {
-		conn, err := gate.dial(context.Background(), "tcp", ln.Addr().String())
+		conn, err := gate.dial(t.Context(), "tcp", ln.Addr().String())
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = conn.Close() })
 		return conn
@@ -61,7 +60,7 @@ func TestAnswerGate(t *testing.T) {
 	var none *answerGate
 	none.arm()
 	none.only("x")
-	conn, err := none.dial(context.Background(), "tcp", ln.Addr().String())
+	conn, err := none.dial(t.Context(), "tcp", ln.Addr().String())
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 }

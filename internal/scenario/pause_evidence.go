@@ -70,7 +70,7 @@ func checkPauseOutlasts(p PauseParameters) Check {
 func (f *pauseFacts) checkPauseMeasured() Check {
 	return must(Check{Name: CheckPauseMeasured, Kind: OfEvidence, Want: "worker A is seen to stand still at the worst step, for at least " + spanOf(f.p.For)}, f.runs, func(r *pauseRun) string {
 		ms, ok := r.paused()
-		mine := r.firstOf(WhoA)
+		mine := r.first()
 		early := mine != nil && r.stood != nil && mine.start <= r.stood.AtMs
 		switch {
 		case r.stood == nil:
@@ -92,10 +92,10 @@ func (f *pauseFacts) checkPauseMeasured() Check {
 
 // writesLate reports whether the run is one in which worker A is to write when it goes on.
 func (r *pauseRun) writesLate() bool {
-	switch r.trial.Way {
-	case WayChecked, WayCheckedFenced, WayRenewed:
+	switch way := r.trial.Way; {
+	case way == WayChecked || way == WayCheckedFenced || way == WayRenewed:
 		return false
-	case WayProgress:
+	case way == WayProgress:
 		return !r.kept()
 	}
 	return r.trial.Case != CaseLateRelease

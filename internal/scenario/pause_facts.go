@@ -152,15 +152,16 @@ func (r *pauseRun) passedOn(who string) bool {
 		return false
 	}
 	since := own.start
-	if own.who == WhoA && r.stood != nil && own == r.firstOf(WhoA) {
+	if r.stood != nil && own == r.first() {
 		since = min(since, r.stood.AtMs)
 	}
 	return slices.ContainsFunc(r.holds, func(h pauseHold) bool { return h.who != who && h.start > since })
 }
 
-func (r *pauseRun) firstOf(who string) *pauseHold {
+// first returns the first hold of A, or nil.
+func (r *pauseRun) first() *pauseHold {
 	for i := range r.holds {
-		if r.holds[i].who == who {
+		if r.holds[i].who == WhoA {
 			return &r.holds[i]
 		}
 	}
@@ -288,8 +289,9 @@ func (r *pauseRun) harmed() bool {
 		return r.charged() > 1
 	case CaseStuckWorker:
 		return r.kept()
+	default:
+		return r.spoiled()
 	}
-	return r.spoiled()
 }
 
 // String names the run.

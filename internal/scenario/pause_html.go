@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // page shows what each trial came to, and the first run of each in full.
@@ -193,15 +192,4 @@ func (c *chart) pauseLegend() {
 			c.Signs = append(c.Signs, s)
 		}
 	}
-}
-
-// lockNames joins the names of the locks in the order of the plan.
-func lockNames(plan []Trial) string {
-	var names []string
-	for _, t := range plan {
-		if !slices.Contains(names, t.Lock) {
-			names = append(names, t.Lock)
-		}
-	}
-	return strings.Join(names, ", ")
 }

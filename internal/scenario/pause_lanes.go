@@ -46,7 +46,7 @@ func (r *pauseRun) lanes(a axis) []lane {
 
 // lostAt returns when the lock that h believes in was not its own any more: it had lived for as long as it lives without being renewed, or another worker got it.
 func (r *pauseRun) lostAt(h *pauseHold) (ms float64, ok bool) {
-	if h == r.firstOf(WhoA) && r.stood != nil && r.stood.AtMs < h.start && r.trial.Way.usurps() {
+	if h == r.first() && r.stood != nil && r.stood.AtMs < h.start && r.trial.Way.usurps() {
 		return h.start, true // It stood still while it was asking, and believes the answer.
 	}
 	ms = math.Inf(1)

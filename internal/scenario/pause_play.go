@@ -93,6 +93,7 @@ func (t *pauseTrial) story(ctx context.Context) error {
 		return t.slowAcquire(ctx)
 	case CaseStuckWorker:
 		return t.stuck(ctx)
+	case CaseDuplicateJob, CaseLateWrite, CaseSideEffect:
 	}
 	// B has the lock when it is free, does the job, and is through with it before A goes on.
 	if err := through(ctx, t.b); err != nil {
@@ -106,7 +107,7 @@ func through(ctx context.Context, w *workerProcess) error {
 	if err := w.goOn(); err != nil {
 		return err
 	}
-	return w.hear(ctx, Released)
+	return w.hearReleased(ctx)
 }
 
 // throughA lets A go on when the pause is over, until it has given the lock back.
@@ -114,7 +115,7 @@ func (t *pauseTrial) throughA(ctx context.Context) error {
 	if err := t.goOn(ctx); err != nil {
 		return err
 	}
-	return t.a.hear(ctx, Released)
+	return t.a.hearReleased(ctx)
 }
 
 // where is the step at which A stands still, and in words.
@@ -128,8 +129,9 @@ func (c Case) where() (at step, words string) {
 		return stepWrite, "after its check and before the payment"
 	case CaseStuckWorker:
 		return stepWrite, "its work hangs after its check and before its write, everything else in it goes on"
+	default:
+		return stepWrite, "after its check and before its write"
 	}
-	return stepWrite, "after its check and before its write"
 }
 
 // stand brings A to its step and stops it there: the whole process, every thread of it, or in CaseStuckWorker its work only.
@@ -222,7 +224,7 @@ func (t *pauseTrial) slowAcquire(ctx context.Context) error {
 	if err := through(ctx, t.b); err != nil {
 		return err
 	}
-	return t.a.hear(ctx, Released)
+	return t.a.hearReleased(ctx)
 }
 
 // lateRelease: B has the lock and is about to write; A goes on and gives the lock back; C comes. If it gets the lock, it does the job, and then B does it too.
@@ -239,7 +241,7 @@ func (t *pauseTrial) lateRelease(ctx context.Context) error {
 	select {
 	case <-t.c.hears(Denied):
 	case <-t.c.hears(Acquired):
-		if err := t.c.hear(ctx, Released); err != nil {
+		if err := t.c.hearReleased(ctx); err != nil {
 			return err
 		}
 	case <-t.c.ended:
@@ -249,7 +251,7 @@ func (t *pauseTrial) lateRelease(ctx context.Context) error {
 	if err := through(ctx, t.b); err != nil {
 		return err
 	}
-	return t.c.hear(ctx, Released)
+	return t.c.hearReleased(ctx)
 }
 
 // stuck: B waits for the lock for as long as the work of A hangs, or gets it.
@@ -261,7 +263,7 @@ func (t *pauseTrial) stuck(ctx context.Context) error {
 	defer over.Stop()
 	select {
 	case <-t.b.hears(Acquired):
-		if err := t.b.hear(ctx, Released); err != nil {
+		if err := t.b.hearReleased(ctx); err != nil {
 			return err
 		}
 	case <-over.C:
@@ -272,7 +274,7 @@ func (t *pauseTrial) stuck(ctx context.Context) error {
 	if err := t.throughA(ctx); err != nil {
 		return err
 	}
-	return t.b.hear(ctx, Released)
+	return t.b.hearReleased(ctx)
 }
 
 // look waits until all workers have ended, and reads what is in the resource in the end.
@@ -368,6 +370,7 @@ func (t *pauseTrial) workers() []casting {
 	case CaseLateRelease:
 		b.job, b.stops = "job-2", []step{stepWrite}
 		return []casting{a, b, {&t.c, WhoC, "job-2", 100, nil}}
+	case CaseDuplicateJob, CaseSideEffect, CaseStuckWorker:
 	}
 	return []casting{a, b}
 }

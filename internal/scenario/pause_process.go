@@ -130,20 +130,21 @@ func (w *workerProcess) reach(ctx context.Context, at step) error {
 	}
 }
 
-// hear waits until the worker has told of something.
-func (w *workerProcess) hear(ctx context.Context, what string) error {
+// hearReleased waits until the worker has told that it has given the lock back.
+func (w *workerProcess) hearReleased(ctx context.Context) error {
+	released := w.hears(Released)
 	select {
-	case <-w.hears(what):
+	case <-released:
 		return nil
 	case <-w.ended:
 		select {
-		case <-w.hears(what): // It was the last thing that it told.
+		case <-released: // It was the last thing that it told.
 			return nil
 		default:
 		}
-		return fmt.Errorf("worker %s never was heard to be %q: %w%s", w.who, what, errWorkerEnded, w.says())
+		return fmt.Errorf("worker %s did not give the lock back: %w%s", w.who, errWorkerEnded, w.says())
 	case <-ctx.Done():
-		return fmt.Errorf("worker %s never was heard to be %q: %w", w.who, what, context.Cause(ctx))
+		return fmt.Errorf("worker %s did not give the lock back: %w", w.who, context.Cause(ctx))
 	}
 }
 

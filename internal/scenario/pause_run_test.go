@@ -66,8 +66,8 @@ func playEach(t *testing.T) {
 	t.Helper()
 	for name, cfg := range map[string]scenario.PauseConfig{
 		"redlock":   {Locks: []string{scenario.LockRedlock}},
-		"redis":     {Locks: []string{scenario.LockRedis}, Cases: []scenario.Case{scenario.CaseLateRelease, scenario.CaseSlowAcquire, scenario.CaseStuckWorker}},
-		"zookeeper": {Locks: []string{scenario.LockZooKeeper}},
+		"redis":     {Locks: []string{scenario.LockRedis}, Cases: []scenario.Case{scenario.CaseLateRelease}},
+		"zookeeper": {Locks: []string{scenario.LockZooKeeper}, Cases: []scenario.Case{scenario.CaseLateWrite, scenario.CaseLateRelease, scenario.CaseSlowAcquire, scenario.CaseStuckWorker}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

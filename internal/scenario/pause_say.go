@@ -151,7 +151,7 @@ func (r *pauseRun) sayAcquired(s *saying, e Event) {
 		s.tone, s.note = toneBad, "while "+owner.who+"'s hold is GOOD"
 		return
 	}
-	if mine := r.firstOf(WhoA); e.Who == WhoA && r.next() != nil && r.stood != nil && mine != nil && mine.start == e.AtMs && r.stood.AtMs < e.AtMs && r.trial.Way.control() {
+	if mine := r.first(); e.Who == WhoA && r.next() != nil && r.stood != nil && mine != nil && mine.start == e.AtMs && r.stood.AtMs < e.AtMs && r.trial.Way.control() {
 		s.tone, s.note = toneBad, "it was "+r.next().who+"'s meanwhile"
 	} else if h := r.next(); h != nil && h.who == e.Who && h.start == e.AtMs && mine != nil && mine.start < e.AtMs && (mine.end == nil || mine.end.AtMs > e.AtMs) {
 		s.note = "A believes that it has it"
