@@ -5,19 +5,26 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 )
 
-// An answerGate holds back the answers to the first request for a lock, on all connections of a worker, until as many have come as there are servers. Then the worker stops:
-// they have arrived, and nobody has looked at them. The nil gate lets everything pass.
+// An answerGate holds back the answers to the first request for a lock, on all connections of a worker, until so many have come that the lock is granted. Then the worker stops: they have
+// arrived, and nobody has looked at them. The nil gate lets everything pass.
 type answerGate struct {
-	need   int
-	stop   func()
-	marker []byte // in the request; nil means that any will do
+	need     int           // how many answers grant the lock
+	patience time.Duration // for them; a request that did not get through is made again
+	stop     func()
+	marker   []byte // in the request; nil means that any will do
 
 	mu      sync.Mutex // guards all below
 	armed   bool
+	over    bool // the worker has stopped, or is about to
 	arrived int
-	opened  chan struct{} // closed when the worker goes on
+	opened  chan struct{} // closed when those that have arrived may be looked at
+}
+
+func newAnswerGate(need int, patience time.Duration, stop func()) *answerGate {
+	return &answerGate{need: need, patience: patience, stop: stop, opened: make(chan struct{})}
 }
 
 // only makes the gate wait for the answer to a request that contains the text.
@@ -34,7 +41,7 @@ func (g *answerGate) arm() {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.armed = true
+	g.armed = !g.over
 }
 
 // dial opens a connection through the gate.
@@ -46,6 +53,44 @@ func (g *answerGate) dial(ctx context.Context, network, addr string) (net.Conn, 
 	return &gatedConn{Conn: conn, gate: g}, nil
 }
 
+// arrive holds an answer back.
+func (g *answerGate) arrive() {
+	g.mu.Lock()
+	g.arrived++
+	opened, last := g.opened, g.arrived == g.need && !g.over
+	if last {
+		g.armed, g.over = false, true
+	}
+	g.mu.Unlock()
+	if last {
+		g.stop()
+		close(opened)
+		return
+	}
+	patience := time.NewTimer(g.patience)
+	defer patience.Stop()
+	select {
+	case <-opened:
+	case <-patience.C:
+		g.giveUp(opened)
+	}
+}
+
+// giveUp lets through what has arrived, as there is too little of it, unless the worker has stopped.
+func (g *answerGate) giveUp(opened chan struct{}) {
+	g.mu.Lock()
+	if g.over {
+		g.mu.Unlock()
+		<-opened
+		return
+	}
+	if g.opened == opened { // else another answer has
+		close(opened)
+		g.armed, g.arrived, g.opened = false, 0, make(chan struct{})
+	}
+	g.mu.Unlock()
+}
+
 type gatedConn struct {
 	net.Conn
 	gate  *answerGate
@@ -55,31 +100,24 @@ type gatedConn struct {
 // Write takes note of the request.
 func (c *gatedConn) Write(b []byte) (int, error) {
 	c.gate.mu.Lock()
-	if c.gate.armed && c.gate.arrived < c.gate.need && bytes.Contains(b, c.gate.marker) {
+	if c.gate.armed && bytes.Contains(b, c.gate.marker) {
 		c.asked = true
 	}
 	c.gate.mu.Unlock()
 	return c.Conn.Write(b)
 }
 
-// Read returns what has come, but for the answer only when the gate is open.
+// Read returns what has come, but the answer only when it may be looked at.
 func (c *gatedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.gate.mu.Lock()
-	wait := c.asked && n > 0
-	last := false
-	if wait {
+	answer := c.asked && n > 0
+	if answer {
 		c.asked = false
-		c.gate.arrived++
-		last = c.gate.arrived == c.gate.need
 	}
 	c.gate.mu.Unlock()
-	switch {
-	case last:
-		c.gate.stop()
-		close(c.gate.opened)
-	case wait:
-		<-c.gate.opened
+	if answer {
+		c.gate.arrive()
 	}
 	return n, err
 }

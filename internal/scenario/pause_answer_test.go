@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,7 +24,7 @@ func TestAnswerGate(t *testing.T) {
 		}
 	}()
 	stopped, goOn := make(chan struct{}), make(chan struct{})
-	gate := &answerGate{need: 2, opened: make(chan struct{}), stop: func() { close(stopped); <-goOn }}
+	gate := newAnswerGate(2, 50*time.Millisecond, func() { close(stopped); <-goOn })
 	gate.only("lock")
 	dial := func() net.Conn {
 		conn, err := gate.dial(t.Context(), "tcp", ln.Addr().String())
@@ -43,6 +44,9 @@ func TestAnswerGate(t *testing.T) {
 	require.Equal(t, "lock before", ask(a, "lock before"), "it is not armed")
 	gate.arm()
 	require.Equal(t, "ping", ask(a, "ping"), "another request")
+	require.Equal(t, "lock alone", ask(a, "lock alone"), "one that stays the only one is let through")
+	gate.arm()
+	gate.patience = time.Hour
 	answers := make(chan string)
 	go func() { answers <- ask(a, "lock") }()
 	go func() { answers <- ask(b, "lock") }()
@@ -55,6 +59,7 @@ func TestAnswerGate(t *testing.T) {
 	close(goOn)
 	require.Equal(t, "lock", <-answers)
 	require.Equal(t, "lock", <-answers)
+	gate.arm()
 	require.Equal(t, "lock again", ask(a, "lock again"), "only the first request is held back")
 
 	var none *answerGate

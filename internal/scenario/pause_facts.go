@@ -272,8 +272,12 @@ func (r *pauseRun) disturbed() string {
 		}
 	}
 	for _, w := range r.writes {
-		if h := r.hold(w.Who); w.Who != WhoA && h != nil && w.AtMs > h.good {
-			return fmt.Sprintf("%s wrote at %s, when its hold had been good until %s", w.Who, at(w.AtMs), at(h.good))
+		done := w.AtMs
+		if w.answer != nil {
+			done = w.answer.AtMs
+		}
+		if h := r.hold(w.Who); w.Who != WhoA && h != nil && done > h.good {
+			return fmt.Sprintf("%s's write was done by %s, and its hold was good until %s", w.Who, at(done), at(h.good))
 		}
 	}
 	return ""

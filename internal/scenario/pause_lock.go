@@ -43,7 +43,7 @@ func (w *worker) openLock(ctx context.Context) (pauseLock, error) {
 	defer cancel()
 	var gate *answerGate
 	if w.stops[stepAnswer] {
-		gate = &answerGate{need: max(len(w.job.Lock.Redis), 1), stop: func() { w.stop(stepAnswer) }, opened: make(chan struct{})}
+		gate = newAnswerGate(len(w.job.Lock.Redis)/2+1, w.job.TTL.Duration()/2, func() { w.stop(stepAnswer) })
 	}
 	if w.job.Trial.Lock != LockZooKeeper {
 		return openRedisLock(ctx, w.job, gate)

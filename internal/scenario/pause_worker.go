@@ -129,7 +129,7 @@ func (w *worker) once(ctx context.Context) (done bool, err error) {
 			return false, err
 		}
 	}
-	w.tell(Event{What: Acquired, Token: token, Figures: validFor(h)})
+	w.tellOf(h, Event{What: Acquired, Token: token})
 	progress := w.renew(ctx, h)
 	defer progress.stop()
 	if w.job.Trial.Way.seals() {
@@ -151,9 +151,7 @@ func (w *worker) once(ctx context.Context) (done bool, err error) {
 		w.tell(Event{What: Skipped, Detail: "finds " + w.job.Job + " done"})
 		return true, w.giveBack(ctx, h)
 	}
-	_, good := h.left()
-	w.tell(Event{What: Checked, OK: &good, Figures: validFor(h)})
-	if !good {
+	if !w.tellOf(h, Event{What: Checked}) {
 		return false, w.giveBack(ctx, h)
 	}
 	w.stop(stepWrite)
@@ -208,9 +206,17 @@ func (w *worker) giveBack(ctx context.Context, h heldLock) error {
 	return nil
 }
 
-func validFor(h heldLock) map[string]float64 {
-	left, _ := h.left()
-	return map[string]float64{ValidMs: Ms(max(left, 0))}
+// tellOf tells of a hold, with for how long it is good, and with the answer for OK if that is what the event is about. It reports whether the hold is good. The time is taken first: should
+// the process be held up in between, it claims too little and never too much.
+func (w *worker) tellOf(h heldLock, e Event) (good bool) {
+	t := machineTime()
+	left, good := h.left()
+	e.Figures = map[string]float64{ValidMs: Ms(max(left, 0))}
+	if e.What == Checked {
+		e.OK = &good
+	}
+	w.tellAt(t, e)
+	return good
 }
 
 // tell reports an event that has just happened.
