@@ -3,20 +3,9 @@ package containers
 import (
 	"context"
 
-	"github.com/moby/moby/client"
+	"github.com/zkkit/zkkit/internal/docker"
 )
 
 // Answers returns the version of the Docker engine that Start would use. It starts nothing, and blocks until the engine has answered or ctx ends, for ten
 // seconds at most. The error is ErrNoEngine, in one line, or ctx's cause.
-func Answers(ctx context.Context) (version string, err error) {
-	e, err := connect(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer e.close()
-	v, err := e.ServerVersion(ctx, client.ServerVersionOptions{})
-	if err != nil {
-		return "", explain(ctx, "asking the engine for its version", err)
-	}
-	return v.Version, nil
-}
+func Answers(ctx context.Context) (version string, err error) { return docker.Answers(ctx) }
