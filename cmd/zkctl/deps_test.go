@@ -29,7 +29,7 @@ var layout = [][]entry{
 	{{pkg: "internal/docker", uses: []string{testcontainers, mobyClient, mobyAPI, errdefs}}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/fencetest", uses: []string{porcupine}, usedBy: []string{}}},
-	{{pkg: "fence/sqlfence", testUses: []string{pgx, sqlite}}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
+	{{pkg: "fence/sqlfence", testUses: []string{pgx, sqlite}}, {pkg: "fence/redisfence", uses: []string{redis}, testUses: []string{miniredis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
