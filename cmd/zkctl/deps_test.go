@@ -29,7 +29,7 @@ var layout = [][]entry{
 	{{pkg: "internal/docker", uses: []string{testcontainers, mobyClient, mobyAPI, errdefs}}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/fencetest", uses: []string{porcupine}, usedBy: []string{}}},
-	{{pkg: "fence/sqlfence", testUses: []string{pgx, "modernc.org/sqlite"}}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
+	{{pkg: "fence/sqlfence", testUses: []string{pgx, sqlite}}, {pkg: "fence/redisfence", uses: []string{redis}, testUses: []string{miniredis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
@@ -45,7 +45,7 @@ var layout = [][]entry{
 	{{pkg: "internal/scenario", uses: []string{
 		porcupine,
 		// The subjects that fail, and what they fail on.
-		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, "modernc.org/sqlite", miniredis,
+		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, sqlite, miniredis,
 	}}},
 	{{pkg: "docker/sample"}}, // A service to copy, and its test.
 	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}, testUses: []string{goZooKeeper}}},
@@ -57,6 +57,7 @@ const (
 	redis          = "github.com/redis/go-redis"
 	miniredis      = "github.com/alicebob/miniredis"
 	pgx            = "github.com/jackc/pgx"
+	sqlite         = "modernc.org/sqlite"
 	porcupine      = "github.com/anishathalye/porcupine"
 	toxiproxy      = "github.com/Shopify/toxiproxy"
 	testcontainers = "github.com/testcontainers/testcontainers-go"

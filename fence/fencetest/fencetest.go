@@ -11,7 +11,7 @@
 // # What is checked
 //
 //   - An equal token is accepted, again and again. An older one is refused, in every method and after any act of the newer holder, with the tokens in the error. No token at
-//     all is refused with [fence.ErrNoToken]. What was refused changed nothing.
+//     all is refused with [fence.ErrNoToken]. What was refused changed no value, and left no mark above its own token.
 //   - Seal and Read shut out earlier holders, before the new one has written anything. Until then an earlier one gets in.
 //   - The mark outlives the deletion of the value, and each resource has its own.
 //   - Tokens are ordered as [fence.Token.Compare] does it, over their whole range: the generation first, and unsigned.

@@ -35,29 +35,28 @@ func (p *play) handOverUnderLoad(resource string, current Holder, round int) (Ho
 	h := newHistory(p.options)
 	var sealed atomic.Bool
 	var writers sync.WaitGroup
-	warm := make(chan struct{}, loadWriters)
+	under := make(chan struct{}, loadWriters) // The load is there: one value for each of the first writes, or for a writer that ends.
 	for w := range loadWriters {
 		writers.Go(func() {
-			warmed := false
 			for i := 0; ; i++ {
 				runtime.Gosched()
 				last := sealed.Load() // Called after the seal has returned: it cannot be accepted any more.
 				outcome, ok := h.try(p.ctx, current, write, fmt.Sprintf("%d-%d-%d", round, w, i))
-				if !warmed && (!ok || outcome == done || outcome == stale) {
-					warmed = true
-					warm <- struct{}{}
+				end := !ok || last || outcome == stale || p.ctx.Err() != nil
+				if outcome == done || end {
+					select {
+					case under <- struct{}{}:
+					default:
+					}
 				}
-				if !ok || last || outcome == stale || p.ctx.Err() != nil {
-					break
+				if end {
+					return
 				}
-			}
-			if !warmed {
-				warm <- struct{}{}
 			}
 		})
 	}
 	for range loadWriters {
-		<-warm
+		<-under
 	}
 	next, err := p.sealAndRead(resource, h, &sealed)
 	sealed.Store(true)

@@ -29,6 +29,7 @@ const (
 	done    outcome = "accepted"
 	stale   outcome = "refused"
 	unknown outcome = "unknown" // It may take effect at any time after the call, or never.
+	failed  outcome = "failed"  // It says that it did nothing. It may have moved the mark up to its own token.
 )
 
 // An op is one operation as its caller saw it.
@@ -99,7 +100,7 @@ func (h *history) try(ctx context.Context, who Holder, k kind, value string) (ou
 	case h.options.Stale == nil && ok && told.Have == o.token && !told.Max.IsZero():
 		o.outcome, o.max = stale, told.Max
 	case h.options.Failed != nil && h.options.Failed(err):
-		return "", true // It says that it did nothing, and so it is not part of the history.
+		o.outcome = failed
 	default:
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -148,17 +149,18 @@ func obvious(ops []op) error {
 				return fmt.Errorf("refused, and yet applied:\n\t%v\n\t%v", w, o)
 			}
 		}
-		newer := false
+		explained := false
 		for _, other := range ops {
-			if !o.token.Less(other.token) || other.outcome == stale {
+			if !o.token.Less(other.token) {
 				continue
 			}
 			if o.outcome == done && other.outcome == done && o.kind != hold && other.ret < o.call {
 				return fmt.Errorf("an older token was accepted after a newer one:\n\t%v\n\t%v", other, o)
 			}
-			newer = newer || other.call <= o.ret && (o.max.IsZero() || o.max == other.token)
+			told := o.max == other.token || o.max.IsZero() && other.outcome != stale
+			explained = explained || told && other.call <= o.ret
 		}
-		if o.outcome == stale && !newer {
+		if o.outcome == stale && !explained {
 			return fmt.Errorf("refused, and nobody had come with a newer token that would explain it:\n\t%v", o)
 		}
 	}
