@@ -57,6 +57,7 @@ const workerPatience = 20 * time.Second
 
 // A zooKeeperLock is that of package zklock.
 type zooKeeperLock struct {
+	job    workerJob
 	client *session.Client
 	mutex  *zklock.Mutex
 	gate   *answerGate
@@ -77,12 +78,15 @@ func openZooKeeperLock(ctx context.Context, job workerJob, gate *answerGate) (*z
 		_ = client.Close()
 		return nil, err
 	}
-	return &zooKeeperLock{client, mutex, gate}, nil
+	return &zooKeeperLock{job, client, mutex, gate}, nil
 }
 
 func (l *zooKeeperLock) close() { _ = l.client.Close() }
 
 func (l *zooKeeperLock) lock(ctx context.Context, waits func()) (heldLock, error) {
+	if l.job.Renews && l.job.Trial.Way == WayProgress {
+		return l.workFor(ctx, l.job.stall())
+	}
 	l.gate.arm()
 	h, err := l.mutex.TryLock(ctx)
 	var held *zklock.HeldError

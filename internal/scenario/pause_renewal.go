@@ -11,10 +11,21 @@ type renewal struct {
 	end    context.CancelFunc
 	wg     sync.WaitGroup
 	moving chan struct{}
+	kept   workKept // nil where the renewal is done here
 }
 
-// renew starts the renewal of h, if the worker is to have one: for as long as the process lives, or, in the way WayProgress, for as long as the work was heard of within
-// the last half of the lock's life; then the lock is given back.
+// A workKept hold is renewed by its lock, for as long as the work makes progress.
+type workKept interface {
+	progress()
+	// lost is closed when the hold is over, and the function says why.
+	lost() (<-chan struct{}, func() string)
+}
+
+// stall is for how long the work may make no progress, where that matters.
+func (j workerJob) stall() time.Duration { return j.TTL.Duration() / 2 }
+
+// renew starts the renewal of h, if the worker is to have one: for as long as the process lives, or, in the way WayProgress, for as long as the work is heard of; then the lock is given back.
+// A lock that does so by itself does.
 func (w *worker) renew(ctx context.Context, h heldLock) *renewal {
 	if !w.job.Renews {
 		return nil
@@ -22,6 +33,18 @@ func (w *worker) renew(ctx context.Context, h heldLock) *renewal {
 	ctx, end := context.WithCancel(ctx)
 	r := &renewal{end: end, moving: make(chan struct{}, 1)}
 	ttl := w.job.TTL.Duration()
+	if kept, ok := h.(workKept); ok {
+		r.kept = kept
+		r.wg.Go(func() {
+			lost, why := kept.lost()
+			select {
+			case <-lost:
+				w.tell(Event{What: LetGo, Detail: why()})
+			case <-ctx.Done():
+			}
+		})
+		return r
+	}
 	r.wg.Go(func() {
 		every := time.NewTicker(ttl / 4)
 		defer every.Stop()
@@ -39,7 +62,7 @@ func (w *worker) renew(ctx context.Context, h heldLock) *renewal {
 				w.tell(Event{What: LetGo, Detail: "its hold is over, although it was renewed"})
 				return
 			}
-			if w.job.Trial.Way == WayProgress && time.Since(heard) >= ttl/2 {
+			if w.job.Trial.Way == WayProgress && time.Since(heard) >= w.job.stall() {
 				w.tell(Event{What: LetGo, Detail: "no progress for " + span(Ms(time.Since(heard))) + ": lets go of the lock"})
 				_, _ = h.release(ctx) // What is left of it runs out by itself.
 				return
@@ -52,7 +75,11 @@ func (w *worker) renew(ctx context.Context, h heldLock) *renewal {
 
 // made says that the work goes on.
 func (r *renewal) made() {
-	if r == nil {
+	switch {
+	case r == nil:
+		return
+	case r.kept != nil:
+		r.kept.progress()
 		return
 	}
 	select {
