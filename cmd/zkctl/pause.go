@@ -275,7 +275,7 @@ func pausePlanText(e scenario.PauseEvidence, style scenario.Style) string {
 	tokens := map[bool]bool{}
 	for _, lock := range scenario.PauseLocks() {
 		if engine, ok := p.Locks[lock]; ok {
-			t.row(name, fmt.Sprintf("%s, on %s", lock, engine))
+			t.row(name, fmt.Sprintf("%s: %s", lock, engine))
 			name, tokens[lock == scenario.LockZooKeeper] = "", true
 		}
 	}
