@@ -92,13 +92,14 @@ func (f *pauseFacts) checkPauseMeasured() Check {
 
 // writesLate reports whether the run is one in which worker A is to write when it goes on.
 func (r *pauseRun) writesLate() bool {
-	switch way := r.trial.Way; {
-	case way == WayChecked || way == WayCheckedFenced || way == WayRenewed:
+	switch r.trial.Way {
+	case WayChecked, WayCheckedFenced, WayRenewed:
 		return false
-	case way == WayProgress:
+	case WayProgress:
 		return !r.kept()
+	default:
+		return r.trial.Case != CaseLateRelease
 	}
-	return r.trial.Case != CaseLateRelease
 }
 
 // looked reports whether A saw that its hold was good before it stood still.
