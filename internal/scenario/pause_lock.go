@@ -71,8 +71,12 @@ func openZooKeeperLock(ctx context.Context, job workerJob, gate *answerGate) (*z
 		return nil, err
 	}
 	mutex, err := zklock.NewMutex(client, job.Lock.Name, zklock.Config{Label: "worker " + job.Who})
+	var given *session.Session
 	if err == nil {
-		_, err = client.Session(ctx)
+		given, err = client.Session(ctx)
+	}
+	if err == nil {
+		err = given.EnsureContainers(ctx, job.Lock.Name, nil) // So that the first request for the lock is one that gets it.
 	}
 	if err != nil {
 		_ = client.Close()
