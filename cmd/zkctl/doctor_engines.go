@@ -76,7 +76,11 @@ func dockerState(ctx context.Context) engineState {
 	if err != nil {
 		return engineState{Kind: scenario.EngineDocker, Status: statusMissing, Detail: err.Error()}
 	}
-	return engineState{Kind: scenario.EngineDocker, Status: statusFound, Detail: "engine " + version + ", nothing was started"}
+	e := engineState{Kind: scenario.EngineDocker, Status: statusFound, Detail: "engine " + version + ", images are here, nothing was started"}
+	if containers.Ready(ctx) != nil {
+		e.Detail = "engine " + version + ", images are not here and would be pulled by --engine docker"
+	}
+	return e
 }
 
 // embeddedState starts the server of this process, opens a session with it, and ends both.

@@ -26,10 +26,15 @@ const environmentHere = `  ZOOKEEPER_HOME  the ZooKeeper that is started here, w
   JAVA_HOME       the Java that runs it, where it is not the one in PATH
   NO_COLOR        no colour, unless --color always`
 
+// environmentOfStores is what more the environment says about what an experiment writes to.
+const environmentOfStores = `
+  ZKKIT_POSTGRES_DSN
+                  a PostgreSQL that runs already, as a URL, instead of one that is started here`
+
 // engineFlags gives a command the flags that say which ZooKeeper to use.
 func engineFlags(cmd *cobra.Command, to *scenario.EngineConfig) {
 	newFlag(cmd, &to.Kind, "engine", "ENGINE", scenario.EngineAuto, "where the ZooKeeper comes from\n"+
-		"auto:     servers that are named, else local where a ZooKeeper is installed, else embedded\n"+
+		"auto:     servers that are named, else local where a ZooKeeper is installed, else docker where its image is, else embedded\n"+
 		"local:    a server that is started here, from what is installed, and stopped afterwards\n"+
 		"docker:   servers in containers, and the official image unless ZKKIT_ZOOKEEPER_IMAGE names another\n"+
 		"connect:  servers that run already; only the clients of this run are cut off\n"+

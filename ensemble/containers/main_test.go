@@ -89,7 +89,7 @@ func engineFor(t *testing.T) *docker.Engine {
 	e, err := docker.Connect(t.Context())
 	if err == nil {
 		t.Cleanup(func() { _ = e.Close() })
-		_, err = image(t.Context(), e, zooKeeperImage(Config{}), false)
+		_, err = image(t.Context(), e, zooKeeperImage(""), false)
 	}
 	if (errors.Is(err, ErrNoEngine) || errors.Is(err, ErrNoImage)) && !required("docker") {
 		t.Skip(err)

@@ -42,11 +42,11 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 			err = errors.Join(err, e.abandon(context.WithoutCancel(ctx)))
 		}
 	}()
-	zookeeper, err := image(ctx, engine, zooKeeperImage(cfg), !cfg.NoPull)
+	zookeeper, err := image(ctx, engine, zooKeeperImage(cfg.ZooKeeperImage), !cfg.NoPull)
 	if err != nil {
 		return nil, err
 	}
-	toxiproxy, err := image(ctx, engine, toxiproxyImage(cfg), !cfg.NoPull)
+	toxiproxy, err := image(ctx, engine, toxiproxyImage(cfg.ToxiproxyImage), !cfg.NoPull)
 	if err != nil {
 		return nil, err
 	}
@@ -70,23 +70,6 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 
 // ensembleLabel names the ensemble that something belongs to.
 const ensembleLabel = "zkkit.ensemble"
-
-func zooKeeperImage(c Config) docker.ImageName {
-	return docker.ImageName{Given: c.ZooKeeperImage, Variable: "ZKKIT_ZOOKEEPER_IMAGE", Official: DefaultZooKeeperImage, Built: "zkkit/zookeeper:latest"}
-}
-
-func toxiproxyImage(c Config) docker.ImageName {
-	return docker.ImageName{Given: c.ToxiproxyImage, Variable: "ZKKIT_TOXIPROXY_IMAGE", Official: DefaultToxiproxyImage, Built: "zkkit/toxiproxy:latest"}
-}
-
-// image returns the name of an image that is on the engine, or a [*NoImageError].
-func image(ctx context.Context, e *docker.Engine, n docker.ImageName, pull bool) (string, error) {
-	name, err := e.Image(ctx, n, pull)
-	if missing, ok := errors.AsType[*docker.MissingError](err); ok {
-		err = (*NoImageError)(missing)
-	}
-	return name, err
-}
 
 // abandon removes what there is of an ensemble that could not be started.
 func (e *Ensemble) abandon(ctx context.Context) error {

@@ -53,7 +53,7 @@ func (g *Guard) once(ctx context.Context, t fence.Token, f func(tx *sql.Tx) erro
 		}
 		return f(tx)
 	})
-	if failed, ok := errors.AsType[*commitFailed](err); ok {
+	if failed, ok := errors.AsType[*failedCommitError](err); ok {
 		return g.judgeCommit(t, held.ID, failed.err)
 	}
 	return err

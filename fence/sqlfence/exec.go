@@ -71,10 +71,10 @@ func (g *Guard) execAlone(ctx context.Context, t fence.Token, folded string, all
 		}
 		defer func() { _ = conn.Close() }()
 		if rows, err = execOn(ctx, conn, folded, all); err != nil && !errors.Is(err, driver.ErrBadConn) {
-			err = &commitFailed{err} // The statement is its own commit.
+			err = &failedCommitError{err} // The statement is its own commit.
 		}
 	}
-	if failed, ok := errors.AsType[*commitFailed](err); ok {
+	if failed, ok := errors.AsType[*failedCommitError](err); ok {
 		if g.dialect.Judge(failed.err) == Unclear {
 			ask := "look for what it wrote, after the next seal if it is not there"
 			return 0, &fence.UnknownError{Resource: g.resource, Token: t, Ask: ask, Err: failed.err}

@@ -59,9 +59,11 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 		case mark == t: // Blocks until all are through who share the lock.
 			_, err = db.ExecContext(ctx, `UPDATE `+p.table()+` SET sealed = token WHERE resource = $1 AND token = $2 AND sealed < token`, resource, text)
 			moved = true
-		default: // The first token of a resource has no predecessors.
-			_, err = db.ExecContext(ctx, `INSERT INTO `+p.table()+` AS mark (resource, token, sealed) VALUES ($1, $2, $2)
-				ON CONFLICT (resource) DO UPDATE SET token = EXCLUDED.token WHERE mark.token < EXCLUDED.token`, resource, text)
+		case mark.IsZero(): // The first token of a resource has no predecessors.
+			_, err = db.ExecContext(ctx, `INSERT INTO `+p.table()+` (resource, token, sealed) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING`, resource, text)
+			moved = moved || err == nil || p.Judge(err) == Unclear
+		default:
+			_, err = db.ExecContext(ctx, `UPDATE `+p.table()+` SET token = $2 WHERE resource = $1 AND token < $2`, resource, text)
 			moved = moved || err == nil || p.Judge(err) == Unclear
 		}
 		if err != nil && p.Judge(err) != Again {

@@ -50,7 +50,7 @@ func (s SQLite) Seal(ctx context.Context, db *sql.DB, resource string, t fence.T
 		mark, err = Decode(text)
 		return err
 	})
-	if failed, ok := errors.AsType[*commitFailed](err); ok && s.Judge(failed.err) == Unclear {
+	if failed, ok := errors.AsType[*failedCommitError](err); ok && s.Judge(failed.err) == Unclear {
 		ask := "nothing was written, and the mark may have moved; seal again"
 		return fence.Token{}, &fence.UnknownError{Resource: resource, Token: t, Ask: ask, Err: failed.err}
 	}

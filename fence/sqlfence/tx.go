@@ -11,13 +11,13 @@ import (
 	"github.com/zkkit/zkkit/fence"
 )
 
-// commitFailed is a commit that was tried and returned an error.
-type commitFailed struct{ err error }
+// failedCommitError is a commit that was tried and returned an error.
+type failedCommitError struct{ err error }
 
-func (e *commitFailed) Error() string { return fmt.Sprintf("sqlfence: commit: %v", e.err) }
-func (e *commitFailed) Unwrap() error { return e.err }
+func (e *failedCommitError) Error() string { return fmt.Sprintf("sqlfence: commit: %v", e.err) }
+func (e *failedCommitError) Unwrap() error { return e.err }
 
-// transact begins a transaction, runs f, and commits. It returns the error of f as it is, the cause of ctx if that ended before the commit, and a commitFailed for a commit that failed.
+// transact begins a transaction, runs f, and commits. It returns the error of f as it is, the cause of ctx if that ended before the commit, and a failedCommitError for a commit that failed.
 //
 // The drivers tie a transaction to the context that it was begun with, and a commit that is interrupted says nothing about what it did. In an embedded database
 // there is no need for that: ctx is let go of before the commit.
@@ -40,7 +40,7 @@ func transact(ctx context.Context, db *sql.DB, d Dialect, level sql.IsolationLev
 		return context.Cause(ctx)
 	}
 	if err := tx.Commit(); err != nil {
-		return &commitFailed{err}
+		return &failedCommitError{err}
 	}
 	return nil
 }

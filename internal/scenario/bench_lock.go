@@ -31,7 +31,7 @@ const benchSession = 20 * time.Second
 // benchTick is the tick of a server that is started for the benchmark.
 const benchTick = 2 * time.Second
 
-func (c BenchLockConfig) withDefaults() (BenchLockConfig, error) {
+func (c BenchLockConfig) withDefaults(ctx context.Context) (BenchLockConfig, error) {
 	c.Clients = cmp.Or(c.Clients, 8)
 	c.For = cmp.Or(c.For, 10*time.Second)
 	switch {
@@ -48,7 +48,7 @@ func (c BenchLockConfig) withDefaults() (BenchLockConfig, error) {
 		c.OnProgress = func(string) {}
 	}
 	var err error
-	c.Engine, err = c.Engine.resolve(benchSession)
+	c.Engine, err = c.Engine.resolve(ctx, benchSession)
 	return c, err
 }
 
@@ -59,7 +59,7 @@ func (c BenchLockConfig) withDefaults() (BenchLockConfig, error) {
 //
 // It fails as RunPartition does, and leaves nothing behind.
 func RunBenchLock(ctx context.Context, cfg BenchLockConfig) (Report, error) {
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.withDefaults(ctx)
 	if err != nil {
 		return Report{}, err
 	}

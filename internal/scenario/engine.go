@@ -17,7 +17,7 @@ import (
 
 // The engines: where the ZooKeeper of a run comes from.
 const (
-	EngineAuto     = "auto"     // servers that are named, else what is installed here, else EngineEmbedded
+	EngineAuto     = "auto"     // servers that are named, else what is installed here, else containers whose images are here, else EngineEmbedded
 	EngineLocal    = "local"    // a server started here, as a process of its own
 	EngineDocker   = "docker"   // servers in containers, on this machine's Docker engine
 	EngineConnect  = "connect"  // servers that the user names; only the run's own clients are ever cut off
@@ -91,7 +91,7 @@ type server struct {
 }
 
 // resolve checks c for sense and settles EngineAuto.
-func (c EngineConfig) resolve(session time.Duration) (EngineConfig, error) {
+func (c EngineConfig) resolve(ctx context.Context, session time.Duration) (EngineConfig, error) {
 	if c.Ensemble < 0 || c.Ensemble > 5 {
 		return c, usage("--ensemble %d: from 1 to 5 servers", c.Ensemble)
 	}
@@ -102,13 +102,11 @@ func (c EngineConfig) resolve(session time.Duration) (EngineConfig, error) {
 		case c.Kind == EngineEmbedded:
 			return c, usage("--engine embedded is a single server: --engine local, or leave --ensemble out")
 		}
-		if c.Kind != EngineDocker {
-			c.Kind = EngineLocal // and not what auto takes instead
-		}
+		c = c.ofServers(ctx)
 	}
 	switch c.Kind {
 	case "", EngineAuto:
-		c.Kind = AutoEngine(c.Servers)
+		c.Kind = AutoEngine(ctx, c.Servers)
 	case EngineLocal, EngineDocker, EngineEmbedded:
 		if len(c.Servers) > 0 {
 			return c, usage("--servers names servers to connect to, --engine %s starts one: leave one of them out", c.Kind)

@@ -6,21 +6,8 @@ import (
 	"net"
 	"time"
 
-	"github.com/zkkit/zkkit/ensemble"
 	"github.com/zkkit/zkkit/zktest"
 )
-
-// AutoEngine returns the engine that EngineAuto stands for on this machine, given the servers that are named: a real ZooKeeper wherever there is one.
-// It looks at names of files, and starts nothing.
-func AutoEngine(servers []string) string {
-	if len(servers) > 0 {
-		return EngineConnect
-	}
-	if _, err := ensemble.Find(); err != nil {
-		return EngineEmbedded
-	}
-	return EngineLocal
-}
 
 // embed starts a server in this process, behind a port, so that links can be laid to it as to any other.
 func (c EngineConfig) embed(ctx context.Context, session time.Duration) (*server, error) {

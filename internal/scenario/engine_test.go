@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/zkkit/zkkit/ensemble/containers"
 	"github.com/zkkit/zkkit/internal/scenario"
 )
 
@@ -31,8 +32,14 @@ func TestEngineString(t *testing.T) {
 
 func TestAutoEngine(t *testing.T) {
 	t.Setenv("ZOOKEEPER_HOME", filepath.Join(t.TempDir(), "nothing"))
-	require.Equal(t, scenario.EngineEmbedded, scenario.AutoEngine(nil))
-	require.Equal(t, scenario.EngineConnect, scenario.AutoEngine([]string{"zk:2181"}))
+	require.Equal(t, scenario.EngineConnect, scenario.AutoEngine(t.Context(), []string{"zk:2181"}))
+	if containers.Ready(t.Context()) == nil {
+		require.Equal(t, scenario.EngineDocker, scenario.AutoEngine(t.Context(), nil))
+	}
+	t.Setenv("ZKKIT_TOXIPROXY_IMAGE", "zkkit.invalid/nothing:none") // An engine without the images is not asked to pull them.
+	require.Equal(t, scenario.EngineEmbedded, scenario.AutoEngine(t.Context(), nil))
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "nobody"))
+	require.Equal(t, scenario.EngineEmbedded, scenario.AutoEngine(t.Context(), nil))
 }
 
 // The story of a run says what it ran on, where that is not what its name says.

@@ -34,7 +34,7 @@ type PartitionConfig struct {
 	OnPlan func(e Evidence, inconclusive string)
 }
 
-func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
+func (c PartitionConfig) withDefaults(ctx context.Context) (PartitionConfig, error) {
 	if c.For == (Length{}) {
 		c.For = Length{Plus: 3 * time.Second}
 	}
@@ -88,7 +88,7 @@ func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
 			return c, usage("--kind %s works in both directions only: leave --direction out", kind)
 		}
 	}
-	return c.resolve()
+	return c.resolve(ctx)
 }
 
 // RunPartition holds a lock, cuts its holder off, heals, and returns what everybody saw. It judges nothing.
@@ -97,7 +97,7 @@ func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
 // ends; the evidence up to then comes with the latter. In every case all links are healed and everything that was started or created is gone
 // when it returns.
 func RunPartition(ctx context.Context, cfg PartitionConfig) (Evidence, error) {
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.withDefaults(ctx)
 	if err != nil {
 		return Evidence{}, err
 	}

@@ -29,16 +29,12 @@ func TestPostgresAsRoot(t *testing.T) {
 }
 
 func TestCanEnter(t *testing.T) {
-	open, err := os.MkdirTemp("/tmp", "stores-test-*")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(open) })
-	below := filepath.Join(open, "closed", "below")
+	below := filepath.Join(open(t), "closed", "below")
 	require.NoError(t, os.MkdirAll(below, 0o755))
-	require.NoError(t, os.Chmod(open, 0o711))
 	stranger, me := account{uid: 12345, other: true}, account{uid: os.Geteuid(), other: true}
 	require.True(t, stranger.canEnter(below))
 	require.NoError(t, os.Chmod(filepath.Dir(below), 0o700))
 	require.False(t, stranger.canEnter(below))
 	require.True(t, me.canEnter(below))
-	require.False(t, stranger.canEnter(filepath.Join(open, "nothing")))
+	require.False(t, stranger.canEnter(filepath.Join(below, "nothing")))
 }

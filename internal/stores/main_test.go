@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 		"redis":              playRedis,
 		"postgres":           func() error { return playPostgres(false) },
 		"postgres, paused":   func() error { return playPostgres(true) },
+		"docker":             playDocker,
 		"run without Docker": playRunWithoutDocker,
 	}[os.Getenv(helperEnv)]
 	logging.Disable() // It says on the standard error what each test is about.
@@ -141,13 +142,18 @@ func requireGone(t *testing.T, pids ...int) {
 	}
 }
 
+// open returns a temporary directory that anybody may enter.
+func open(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o711))
+	return dir
+}
+
 // temporary gives this process a directory for temporary files that anybody may enter.
 func temporary(t *testing.T) string {
 	t.Helper()
-	tmp, err := os.MkdirTemp("", "stores-test-*")
-	require.NoError(t, err)
-	require.NoError(t, os.Chmod(tmp, 0o711))
-	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
+	tmp := open(t)
 	t.Setenv("TMPDIR", tmp)
 	return tmp
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // DefaultPostgresImage is the official image of PostgreSQL.
-const DefaultPostgresImage = "postgres:16-alpine"
+const DefaultPostgresImage = "postgres:17-alpine"
 
 const postgresPort = 5432
 

@@ -112,7 +112,7 @@ func TestPostgresPauseKillRestart(t *testing.T) {
 		require.Empty(t, mustQuery(t, p.DSN(), "create table work (n int)"))
 		c, err := pgconn.Connect(within(t, patience), p.DSN())
 		require.NoError(t, err)
-		defer c.Close(context.Background())
+		defer c.Close(t.Context())
 		busy(p.DSN())
 
 		require.NoError(t, p.Pause(t.Context()))
@@ -121,7 +121,7 @@ func TestPostgresPauseKillRestart(t *testing.T) {
 		require.Error(t, err, "nobody answers a new connection")
 		answered := make(chan error, 1)
 		go func() {
-			_, err := queryOn(context.Background(), c, "insert into work values (1)")
+			_, err := queryOn(t.Context(), c, "insert into work values (1)")
 			answered <- err
 		}()
 		select {

@@ -64,7 +64,7 @@ func probeRedis(ctx context.Context, addr string, pid int) (version string, read
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return "", false, nil //nolint:nilerr // It does not listen yet.
+		return "", false, nil // It does not listen yet.
 	}
 	defer c.Close()
 	info, err := ask(ctx, c, "INFO", "server")
@@ -72,7 +72,7 @@ func probeRedis(ctx context.Context, addr string, pid int) (version string, read
 		return "", false, fmt.Errorf("%w: the Redis wants a password: %w", ErrConfig, said)
 	}
 	if err != nil {
-		return "", false, nil //nolint:nilerr // It loads its data, or goes away.
+		return "", false, nil // It loads its data, or goes away.
 	}
 	m := redisVersion.FindStringSubmatch(info)
 	if m == nil {

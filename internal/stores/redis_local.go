@@ -101,7 +101,7 @@ func bootAll(ctx context.Context, all []*local, pick func(n int) ([]int, error))
 			}
 			var again []int
 			if attempt < portAttempts && errors.Is(errs[i], ErrPortTaken) {
-				again, err = pick(1)
+				again, _ = pick(1) // Without another one it is the one that was taken which the caller must hear of.
 			}
 			if len(again) == 0 {
 				giveUp(errs[i]) // The others need not go on. The first reason is the one that ctx keeps.

@@ -39,11 +39,18 @@ var tries = []try{
 		return passed >= 49*time.Millisecond && passed <= time.Since(at)+2*time.Millisecond
 	}, true},
 	{"SET NX PX is taken, refused, and taken again when it has expired", func(t *testing.T, c *redis.Client) any {
-		first := c.SetNX(t.Context(), "lock", "a", 50*time.Millisecond).Val()
-		second := c.SetNX(t.Context(), "lock", "b", time.Minute).Val()
-		time.Sleep(60 * time.Millisecond)
-		third := c.SetNX(t.Context(), "lock", "b", time.Minute).Val()
-		return said(first, second, third, c.Get(t.Context(), "lock").Val())
+		for {
+			sent := time.Now()
+			first := c.SetNX(t.Context(), "lock", "a", 100*time.Millisecond).Val()
+			second := c.SetNX(t.Context(), "lock", "b", time.Minute).Val()
+			if time.Since(sent) >= 100*time.Millisecond { // On a busy machine it may have expired by then.
+				c.Del(t.Context(), "lock")
+				continue
+			}
+			time.Sleep(110 * time.Millisecond)
+			third := c.SetNX(t.Context(), "lock", "b", time.Minute).Val()
+			return said(first, second, third, c.Get(t.Context(), "lock").Val())
+		}
 	}, "true false true b"},
 	{"a write keeps or drops the time to live", func(t *testing.T, c *redis.Client) any {
 		c.Set(t.Context(), "k", "1", time.Minute)
@@ -60,11 +67,12 @@ var tries = []try{
 		return said(none, some, persisted, c.PTTL(t.Context(), "k").Val(), c.PTTL(t.Context(), "nothing").Val())
 	}, "false true true -1ns -2ns"},
 	{"EXPIREAT is of the same clock as TIME", func(t *testing.T, c *redis.Client) any {
+		asked := time.Now()
 		now := c.Time(t.Context()).Val()
 		c.Set(t.Context(), "k", "v", 0)
-		c.PExpireAt(t.Context(), "k", now.Add(10*time.Second))
+		c.PExpireAt(t.Context(), "k", now.Add(time.Minute))
 		ttl := c.PTTL(t.Context(), "k").Val()
-		return ttl > 9*time.Second-patience && ttl <= 10*time.Second
+		return ttl >= time.Minute-time.Since(asked)-2*time.Millisecond && ttl <= time.Minute
 	}, true},
 	{"TIME is the time, and the same in a script", func(t *testing.T, c *redis.Client) any {
 		before := time.Now()
