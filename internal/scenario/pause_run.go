@@ -65,7 +65,7 @@ const (
 	shortTTL          = 2 * time.Second
 )
 
-func (c PauseConfig) withDefaults() (PauseConfig, error) {
+func (c PauseConfig) withDefaults(ctx context.Context) (PauseConfig, error) {
 	c.TTL, c.For = cmp.Or(c.TTL, 5*time.Second), cmp.Or(c.For, 8*time.Second)
 	c.Repeat = cmp.Or(c.Repeat, 1)
 	if c.TTL < shortTTL {
@@ -105,7 +105,7 @@ func (c PauseConfig) withDefaults() (PauseConfig, error) {
 	}
 	if slices.Contains(c.Locks, LockZooKeeper) {
 		var err error
-		if c.Engine, err = c.Engine.resolve(c.TTL); err != nil {
+		if c.Engine, err = c.Engine.resolve(ctx, c.TTL); err != nil {
 			return c, err
 		}
 	}
@@ -118,7 +118,7 @@ func (c PauseConfig) withDefaults() (PauseConfig, error) {
 // It fails with a *UsageError before anything is started, with an *EnvironmentError when what it needs cannot be had, and with the cause of ctx when that ends; the
 // evidence up to then comes with the latter. In every case all processes are gone and everything that was created is removed when it returns.
 func RunPause(ctx context.Context, cfg PauseConfig) (PauseEvidence, error) {
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.withDefaults(ctx)
 	if err != nil {
 		return PauseEvidence{}, err
 	}
