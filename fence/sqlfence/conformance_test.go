@@ -17,7 +17,7 @@ import (
 func contended(err error) bool { return errors.Is(err, sqlfence.ErrContended) }
 
 func postgresConforms(t *testing.T, s *server) {
-	db := open(t, "pgx", s.fresh(t))
+	db := s.fresh(t)
 	few := fencetest.Options{Failed: contended, Rounds: 2, Handovers: 8}
 	t.Run("read committed", func(t *testing.T) {
 		o := fencetest.Options{Failed: contended}
@@ -36,8 +36,7 @@ func postgresConforms(t *testing.T, s *server) {
 		fencetest.Test(t, fencetest.Tokens(ownTx{things{db, pg, sqlfence.Config{}}}), few)
 	})
 	t.Run("a server that is serializable by itself", func(t *testing.T) {
-		exec(t, db, `ALTER DATABASE `+currentDatabase(t, db)+` SET default_transaction_isolation = 'serializable'`)
-		fresh := open(t, "pgx", s.dsnOf(currentDatabase(t, db)))
+		fresh := open(t, "pgx", s.dsn(t, "", map[string]string{"default_transaction_isolation": "serializable"}))
 		fencetest.Test(t, fencetest.Tokens(statements{things{fresh, pg, sqlfence.Config{}}}), few)
 	})
 }
@@ -105,6 +104,17 @@ func (g plain) check(ctx context.Context, resource string, t fence.Token, f func
 	return tx.Commit()
 }
 
+// before checks before the transaction. Within it, in SQLite, a plain SELECT would do: a transaction whose snapshot is old cannot write.
+type before struct{ things }
+
+func (g before) Write(ctx context.Context, resource string, t fence.Token, value string) error {
+	if err := g.Seal(ctx, resource, t); err != nil {
+		return err
+	}
+	_, err := g.db.ExecContext(ctx, put, resource, value)
+	return err
+}
+
 // forgetful keeps its mark in the row that it protects.
 type forgetful struct{ things }
 
@@ -124,7 +134,7 @@ const (
 )
 
 func postgresControls(t *testing.T, s *server) {
-	db := open(t, "pgx", s.fresh(t))
+	db := s.fresh(t)
 	t.Run("a plain SELECT is caught", func(t *testing.T) {
 		err := fencetest.Check(t.Context(), fencetest.Tokens(plain{things{db, pg, sqlfence.Config{}}}), fencetest.Options{Handovers: 64, Rounds: 1})
 		require.ErrorContains(t, err, onTheWay)
@@ -141,6 +151,11 @@ func postgresControls(t *testing.T, s *server) {
 }
 
 func TestSQLiteControls(t *testing.T) {
+	t.Run("a check before the transaction is caught", func(t *testing.T) {
+		db := openSQLite(t, "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(off)")
+		err := fencetest.Check(t.Context(), fencetest.Tokens(before{things{db, lite, sqlfence.Config{}}}), fencetest.Options{Handovers: 64, Rounds: 1})
+		require.ErrorContains(t, err, onTheWay)
+	})
 	t.Run("a mark that is deleted with the row is caught", func(t *testing.T) {
 		db := openSQLite(t, "?_pragma=busy_timeout(10000)")
 		err := fencetest.Check(t.Context(), fencetest.Tokens(forgetful{things{db, lite, sqlfence.Config{}}}), fencetest.Options{Handovers: 1, Rounds: 1})

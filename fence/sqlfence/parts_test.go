@@ -27,25 +27,6 @@ var (
 // soon fails the test when what should happen soon does not.
 const soon = 30 * time.Second
 
-// A server is a PostgreSQL that tests share, each with a database of its own.
-type server struct {
-	dsn   string
-	admin *sql.DB
-	n     int
-}
-
-// fresh makes an empty database with the tables, and returns how to connect.
-func (s *server) fresh(t *testing.T) string {
-	t.Helper()
-	s.n++
-	name := fmt.Sprintf("test%d", s.n)
-	exec(t, s.admin, `CREATE DATABASE `+name)
-	dsn := s.dsnOf(name)
-	db := open(t, "pgx", dsn)
-	migrate(t, db, pg)
-	return dsn
-}
-
 // openSQLite makes a database in a file, and gives it the tables.
 func openSQLite(t *testing.T, options string) *sql.DB {
 	t.Helper()

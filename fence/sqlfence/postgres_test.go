@@ -2,7 +2,8 @@ package sqlfence_test
 
 import (
 	"database/sql"
-	"strings"
+	"fmt"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,25 +13,50 @@ import (
 
 // All that needs a real server and does nothing bad to it shares one.
 func TestPostgres(t *testing.T) {
-	store := stores.RunPostgres(t, stores.PostgresConfig{Settings: map[string]string{"max_connections": "200"}})
-	s := &server{dsn: store.DSN(), admin: open(t, "pgx", store.DSN())}
+	s := startPostgres(t)
 	t.Run("conforms", func(t *testing.T) { postgresConforms(t, s) })
 	t.Run("controls", func(t *testing.T) { postgresControls(t, s) })
+	t.Run("holds", func(t *testing.T) { postgresHolds(t, s) })
+	t.Run("behaves", func(t *testing.T) { behaves(t, pg, func(t *testing.T) *sql.DB { return s.fresh(t) }) })
+	t.Run("outcomes", func(t *testing.T) { postgresOutcomes(t, s) })
 }
 
-// dsnOf returns how to connect to another database of the server.
-func (s *server) dsnOf(database string) string {
-	i := strings.LastIndex(s.dsn, "/")
-	_, options, found := strings.Cut(s.dsn[i:], "?")
-	if found {
-		return s.dsn[:i] + "/" + database + "?" + options
-	}
-	return s.dsn[:i] + "/" + database
+// A server is a PostgreSQL that tests share, each with a schema of its own.
+type server struct {
+	store *stores.Postgres
+	admin *sql.DB
+	n     int
 }
 
-func currentDatabase(t *testing.T, db *sql.DB) string {
+func startPostgres(t *testing.T) *server {
 	t.Helper()
-	var name string
-	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT current_database()`).Scan(&name))
-	return name
+	store := stores.RunPostgres(t, stores.PostgresConfig{Settings: map[string]string{"max_connections": "200"}})
+	return &server{store: store, admin: open(t, "pgx", store.DSN())}
+}
+
+// fresh makes an empty schema with the tables.
+func (s *server) fresh(t *testing.T) *sql.DB {
+	t.Helper()
+	s.n++
+	exec(t, s.admin, fmt.Sprintf(`CREATE SCHEMA test%d`, s.n))
+	db := open(t, "pgx", s.dsn(t, "", nil))
+	migrate(t, db, pg)
+	return db
+}
+
+// dsn says how to connect to the schema that was made last, by another address if there is one, and with these settings.
+func (s *server) dsn(t *testing.T, address string, settings map[string]string) string {
+	t.Helper()
+	u, err := url.Parse(s.store.DSN())
+	require.NoError(t, err)
+	if address != "" {
+		u.Host = address
+	}
+	q := u.Query()
+	q.Set("search_path", fmt.Sprintf("test%d", s.n))
+	for name, value := range settings {
+		q.Set(name, value)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
 }
