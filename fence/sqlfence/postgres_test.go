@@ -19,6 +19,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("holds", func(t *testing.T) { postgresHolds(t, s) })
 	t.Run("behaves", func(t *testing.T) { behaves(t, pg, func(t *testing.T) *sql.DB { return s.fresh(t) }) })
 	t.Run("outcomes", func(t *testing.T) { postgresOutcomes(t, s) })
+	t.Run("weather", func(t *testing.T) { postgresWeather(t, s) })
 }
 
 // A server is a PostgreSQL that tests share, each with a schema of its own.
