@@ -112,6 +112,7 @@ func BenchmarkPostgres(b *testing.B) {
 }
 
 func clock(b *testing.B, sum *atomic.Int64, f func() error) {
+	b.Helper()
 	start := time.Now()
 	if err := f(); err != nil {
 		b.Error(err)
