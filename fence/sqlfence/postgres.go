@@ -49,7 +49,7 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 		}
 		return fence.Token{}, err
 	}
-	for {
+	for attempt := 1; ; attempt++ {
 		mark, sealed, err := p.read(ctx, db, resource)
 		switch {
 		case err != nil:
@@ -66,7 +66,10 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 			_, err = db.ExecContext(ctx, `UPDATE `+p.table()+` SET token = $2 WHERE resource = $1 AND token < $2`, resource, text)
 			moved = moved || err == nil || p.Judge(err) == Unclear
 		}
-		if err != nil && p.Judge(err) != Again {
+		if err != nil && p.Judge(err) == Again { // Somebody else has moved it, and so this ends.
+			err = pause(ctx, attempt)
+		}
+		if err != nil {
 			return fail(fmt.Errorf("sqlfence: seal of %q: %w", resource, orCause(ctx, err)))
 		}
 	}
