@@ -135,7 +135,7 @@ func (t *pauseTrial) prepare(ctx context.Context) error {
 		if t.provider != nil {
 			job.Provider = t.provider.url
 		}
-		if *w.slot, err = startWorker(t.run.cfg.Worker, job, t.rec); err != nil {
+		if *w.slot, err = startWorker(t.run.cfg.Worker, job, t.rec, t.run.clock); err != nil {
 			errs = append(errs, err)
 			break
 		}
