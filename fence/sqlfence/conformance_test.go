@@ -143,11 +143,38 @@ func postgresControls(t *testing.T, s *server) {
 		err := fencetest.Check(t.Context(), fencetest.Tokens(forgetful{things{db, pg, sqlfence.Config{}}}), fencetest.Options{Handovers: 1, Rounds: 1})
 		require.ErrorContains(t, err, outlives)
 	})
+	one := things{db, oneStep{pg}, sqlfence.Config{}}
 	t.Run("a seal that waits for nobody is caught", func(t *testing.T) {
 		exec(t, db, `ALTER TABLE zkkit_fences DROP CONSTRAINT zkkit_fences_pkey`) // Then sealed is no key, and its change no matter for FOR KEY SHARE.
-		err := fencetest.Check(t.Context(), fencetest.Tokens(things{db, pg, sqlfence.Config{}}), fencetest.Options{Handovers: 64, Rounds: 1})
+		err := fencetest.Check(t.Context(), fencetest.Tokens(one), fencetest.Options{Handovers: 64, Rounds: 1})
 		require.ErrorContains(t, err, onTheWay)
+		require.ErrorContains(t, err, "was changed by an earlier one")
 	})
+	t.Run("and is not begun with", func(t *testing.T) {
+		guard := sqlfence.New(db, pg, "r", sqlfence.Config{})
+		require.NoError(t, guard.Seal(t.Context(), six))
+		require.ErrorContains(t, guard.Seal(t.Context(), seven), "the column sealed is in no unique key")
+		exec(t, db, `ALTER TABLE zkkit_fences ADD PRIMARY KEY (resource, sealed)`)
+		require.NoError(t, guard.Seal(t.Context(), seven))
+	})
+}
+
+// oneStep seals in one step.
+type oneStep struct{ sqlfence.PostgreSQL }
+
+func (d oneStep) Seal(ctx context.Context, db *sql.DB, resource string, t fence.Token) (fence.Token, error) {
+	for {
+		if _, err := db.ExecContext(ctx, `INSERT INTO zkkit_fences (resource, token, sealed) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING`, resource, sqlfence.Encode(t)); err != nil {
+			return fence.Token{}, err
+		}
+		_, err := db.ExecContext(ctx, `UPDATE zkkit_fences SET token = $2, sealed = $2 WHERE resource = $1 AND token < $2`, resource, sqlfence.Encode(t))
+		if err == nil {
+			return d.Mark(ctx, db, resource)
+		}
+		if d.Judge(err) != sqlfence.Again {
+			return fence.Token{}, err
+		}
+	}
 }
 
 func TestSQLiteControls(t *testing.T) {

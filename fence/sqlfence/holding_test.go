@@ -89,6 +89,23 @@ func postgresHolds(t *testing.T, s *server) {
 		require.Equal(t, "new", value(t, db, "r"))
 	})
 
+	t.Run("a seal in one step starves behind the earlier holder, which is the control", func(t *testing.T) {
+		db := s.fresh(t)
+		guard := sqlfence.New(db, oneStep{pg}, "r", sqlfence.Config{})
+		old := begin(t, guard, six, "x0")
+		sealed := make(chan error, 1)
+		go func() { sealed <- guard.Seal(t.Context(), seven) }()
+		for i := range 5 {
+			requireBlocked(t, sealed)
+			next := begin(t, guard, six, fmt.Sprint("x", i+1)) // It gets in, before the one that waits.
+			old.commit(t)
+			old = next
+		}
+		requireBlocked(t, sealed)
+		old.commit(t)
+		require.NoError(t, <-sealed)
+	})
+
 	t.Run("a seal that is overtaken says so", func(t *testing.T) {
 		db := s.fresh(t)
 		guard := sqlfence.New(db, pg, "r", sqlfence.Config{})
@@ -189,7 +206,7 @@ func postgresHolds(t *testing.T, s *server) {
 	t.Run("and would not be if sealed were no key, which is the control", func(t *testing.T) {
 		db := s.fresh(t)
 		exec(t, db, `ALTER TABLE zkkit_fences DROP CONSTRAINT zkkit_fences_pkey`)
-		require.Equal(t, int64(1), race(t, db, pg))
+		require.Equal(t, int64(1), race(t, db, oneStep{pg}))
 	})
 }
 

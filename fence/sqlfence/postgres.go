@@ -10,7 +10,7 @@ import (
 	"github.com/zkkit/zkkit/fence"
 )
 
-// PostgreSQL is the dialect of PostgreSQL, from version 10 on. It was made with the driver pgx and needs of any driver that its errors have a method SQLState.
+// PostgreSQL is the dialect of PostgreSQL, from version 11 on. It was made with the driver pgx and needs of any driver that its errors have a method SQLState.
 //
 // A check locks the row of the mark FOR KEY SHARE, which is the lock of a foreign key: the writers of one hold share it. Seal works in two steps. It first sets token, which is no key and waits for
 // nobody, so that earlier holders who come from now on are refused; then it sets sealed, which is a column of the primary key and so waits for all who share the lock. FOR SHARE with
@@ -57,6 +57,9 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 		case t.Less(mark) || mark == t && sealed:
 			return mark, nil
 		case mark == t: // Blocks until all are through who share the lock.
+			if err := p.keyed(ctx, db); err != nil {
+				return fail(err)
+			}
 			_, err = db.ExecContext(ctx, `UPDATE `+p.table()+` SET sealed = token WHERE resource = $1 AND token = $2 AND sealed < token`, resource, text)
 			moved = true
 		case mark.IsZero(): // The first token of a resource has no predecessors.
@@ -73,6 +76,20 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 			return fail(fmt.Errorf("sqlfence: seal of %q: %w", resource, orCause(ctx, err)))
 		}
 	}
+}
+
+// keyed makes sure that a check holds anything: without a key of which sealed is a part, it would not, and nobody would notice.
+func (p PostgreSQL) keyed(ctx context.Context, db *sql.DB) error {
+	var ok bool
+	err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'sealed'
+		WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indislive AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))`, p.table()).Scan(&ok)
+	if err == nil && !ok {
+		err = errors.New("the column sealed is in no unique key, and so a check holds nothing: make the table as Migrations does")
+	}
+	if err != nil {
+		return fmt.Errorf("sqlfence: key of %s: %w", p.table(), orCause(ctx, err))
+	}
+	return nil
 }
 
 // A querier is a database or a transaction.
