@@ -36,7 +36,7 @@ func postgresConforms(t *testing.T, s *server) {
 		fencetest.Test(t, fencetest.Tokens(ownTx{things{db, pg, sqlfence.Config{}}}), few)
 	})
 	t.Run("a server that is serializable by itself", func(t *testing.T) {
-		fresh := open(t, "pgx", s.dsn(t, "", map[string]string{"default_transaction_isolation": "serializable"}))
+		fresh := open(t, "pgx", s.dsn(t, "", map[string]string{"default_transaction_isolation": "serializable", "synchronous_commit": "off"}))
 		fencetest.Test(t, fencetest.Tokens(statements{things{fresh, pg, sqlfence.Config{}}}), few)
 	})
 }

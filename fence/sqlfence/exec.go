@@ -43,10 +43,10 @@ func (g *Guard) execOnce(ctx context.Context, t fence.Token, folded string, all 
 		if err != nil || rows > 0 {
 			return rows, err
 		}
-		mark, err := g.dialect.Mark(ctx, g.db, g.resource)
+		mark, err := g.Mark(ctx)
 		switch {
 		case err != nil:
-			return 0, orCause(ctx, err)
+			return 0, err
 		case t.Less(mark):
 			return 0, g.stale(t, mark)
 		case mark == t && sealed:
@@ -58,9 +58,11 @@ func (g *Guard) execOnce(ctx context.Context, t fence.Token, folded string, all 
 	}
 }
 
+// execAlone executes in a transaction of its own.
 func (g *Guard) execAlone(ctx context.Context, t fence.Token, folded string, all []any) (rows int64, err error) {
+	sent := false             // So that it may have been committed.
 	if g.dialect.Embedded() { // A statement on its own that is interrupted does not say what it did.
-		err = transact(ctx, g.db, g.dialect, sql.LevelDefault, func(ctx context.Context, tx *sql.Tx) (err error) {
+		sent, err = transact(ctx, g.db, g.dialect, sql.LevelDefault, func(ctx context.Context, tx *sql.Tx) (err error) {
 			rows, err = execOn(ctx, tx, folded, all)
 			return orCause(ctx, err)
 		})
@@ -70,21 +72,16 @@ func (g *Guard) execAlone(ctx context.Context, t fence.Token, folded string, all
 			return 0, fmt.Errorf("sqlfence: no connection: %w", orCause(ctx, refused))
 		}
 		defer func() { _ = conn.Close() }()
-		if rows, err = execOn(ctx, conn, folded, all); err != nil && !errors.Is(err, driver.ErrBadConn) {
-			err = &failedCommitError{err} // The statement is its own commit.
-		}
+		rows, err = execOn(ctx, conn, folded, all)
+		sent = !errors.Is(err, driver.ErrBadConn)
 	}
-	if failed, ok := errors.AsType[*failedCommitError](err); ok {
-		if g.dialect.Judge(failed.err) == Unclear {
-			ask := "look for what it wrote, after the next seal if it is not there"
-			return 0, &fence.UnknownError{Resource: g.resource, Token: t, Ask: ask, Err: failed.err}
-		}
-		err = failed.err
-	}
-	if err != nil {
+	switch {
+	case err != nil && sent && g.dialect.Judge(err) == Unclear:
+		ask := "look for what it wrote, after the next seal if it is not there"
+		return 0, &fence.UnknownError{Resource: g.resource, Token: t, Ask: ask, Err: err}
+	case err != nil:
 		return 0, fmt.Errorf("sqlfence: %w", err)
-	}
-	if rows > 0 {
+	case rows > 0:
 		g.noteSealed(t)
 	}
 	return rows, nil

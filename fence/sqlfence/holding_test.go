@@ -3,6 +3,8 @@ package sqlfence_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +117,21 @@ func postgresHolds(t *testing.T, s *server) {
 		require.ErrorContains(t, err, `"r" with token 0x7`)
 		old.commit(t)
 		require.NoError(t, guard.Seal(t.Context(), seven))
+	})
+
+	t.Run("a role that may do nothing but use the tables is enough", func(t *testing.T) {
+		db := s.fresh(t)
+		exec(t, db, fmt.Sprintf(`CREATE ROLE clerk LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA test%d TO clerk; GRANT SELECT, INSERT, UPDATE ON zkkit_fences, things TO clerk`, s.n))
+		u, err := url.Parse(s.dsn(t, "", nil))
+		require.NoError(t, err)
+		u.User = url.UserPassword("clerk", "secret")
+		far, l := open(t, "pgx", u.String()), sqlfence.PostgreSQL{IdleTimeout: time.Minute}
+		guard := sqlfence.New(far, l, "r", sqlfence.Config{})
+		require.NoError(t, guard.Do(t.Context(), six, putting(t.Context(), "r", "x")))
+		_, err = guard.Exec(t.Context(), seven, putFenced, "r", "y")
+		require.NoError(t, err)
+		_, err = guard.Resolve(t.Context(), &fence.UnknownError{Resource: "r", Err: &sqlfence.CommitError{ID: "3@00000001"}})
+		require.ErrorContains(t, err, "does not keep the status")
 	})
 
 	for _, level := range []sql.IsolationLevel{sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable} {

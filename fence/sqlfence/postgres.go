@@ -49,7 +49,7 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 		}
 		return fence.Token{}, err
 	}
-	for {
+	for attempt := 1; ; attempt++ {
 		mark, sealed, err := p.read(ctx, db, resource)
 		switch {
 		case err != nil:
@@ -66,7 +66,10 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 			_, err = db.ExecContext(ctx, `UPDATE `+p.table()+` SET token = $2 WHERE resource = $1 AND token < $2`, resource, text)
 			moved = moved || err == nil || p.Judge(err) == Unclear
 		}
-		if err != nil && p.Judge(err) != Again {
+		if err != nil && p.Judge(err) == Again { // Somebody else has moved it, and so this ends.
+			err = pause(ctx, attempt)
+		}
+		if err != nil {
 			return fail(fmt.Errorf("sqlfence: seal of %q: %w", resource, orCause(ctx, err)))
 		}
 	}
@@ -129,11 +132,8 @@ func (p PostgreSQL) Fold(query string, args []any, resource string, t fence.Toke
 
 // Judge goes by SQLSTATE. An error without one is unclear: the connection broke, or ctx ended.
 func (p PostgreSQL) Judge(err error) Verdict {
-	if state, ok := errors.AsType[interface {
-		error
-		SQLState() string
-	}](err); ok {
-		return judgeState(state.SQLState())
+	if state := sqlState(err); state != "" {
+		return judgeState(state)
 	}
 	if unsent, ok := errors.AsType[interface {
 		error
@@ -161,7 +161,7 @@ func judgeState(state string) Verdict {
 		return Unclear
 	}
 	switch state[:min(2, len(state))] {
-	case "", "08", "57", "58", "F0", "XX": // connection, operator intervention, system, configuration file, internal
+	case "08", "57", "58", "F0", "XX": // connection, operator intervention, system, configuration file, internal
 		return Unclear
 	}
 	return Refused
@@ -170,19 +170,20 @@ func judgeState(state string) Verdict {
 // Embedded returns false.
 func (p PostgreSQL) Embedded() bool { return false }
 
-// Outcome asks for the status of the transaction, again and again while it is in progress: until the server has noticed that its client is gone, it may yet be committed.
-// After a failover or a restore nobody can say: the new server may have given the same number to another transaction.
+// Outcome asks for the status of the transaction, again and again while it is in progress, since until the server has noticed that its client is gone it may yet be committed, and
+// while there is no answer. After a failover or a restore nobody can say: the new server may have given the same number to another transaction.
 func (p PostgreSQL) Outcome(ctx context.Context, db *sql.DB, id string) (bool, error) {
 	var xid int64
 	var timeline string
 	if _, err := fmt.Sscanf(id, "%d@%s", &xid, &timeline); err != nil {
 		return false, fmt.Errorf("%q is no transaction: %w", id, err)
 	}
-	for {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		var now string
 		var status sql.NullString
 		err := db.QueryRowContext(ctx, `SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8), txid_status($1)`, xid).Scan(&now, &status)
 		switch {
+		case err != nil && ctx.Err() == nil && p.away(err): // Ask again.
 		case err != nil:
 			return false, orCause(ctx, err)
 		case now != timeline:
@@ -194,8 +195,26 @@ func (p PostgreSQL) Outcome(ctx context.Context, db *sql.DB, id string) (bool, e
 		case !status.Valid:
 			return false, errors.New("the server does not keep the status of so old a transaction")
 		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
+		if err := wait(ctx, pause); err != nil {
 			return false, err
 		}
 	}
+}
+
+// away reports whether an error says that there is no server to answer at the moment.
+func (p PostgreSQL) away(err error) bool {
+	const startingUp, tooMany = "57P03", "53300"
+	state := sqlState(err)
+	return p.Judge(err) != Refused || state == startingUp || state == tooMany
+}
+
+// sqlState returns the SQLSTATE of an error, "" if it has none.
+func sqlState(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
+		return e.SQLState()
+	}
+	return ""
 }

@@ -19,6 +19,7 @@ func TestPostgres(t *testing.T) {
 	t.Run("holds", func(t *testing.T) { postgresHolds(t, s) })
 	t.Run("behaves", func(t *testing.T) { behaves(t, pg, func(t *testing.T) *sql.DB { return s.fresh(t) }) })
 	t.Run("outcomes", func(t *testing.T) { postgresOutcomes(t, s) })
+	t.Run("weather", func(t *testing.T) { postgresWeather(t, s) })
 }
 
 // A server is a PostgreSQL that tests share, each with a schema of its own.
@@ -34,12 +35,12 @@ func startPostgres(t *testing.T) *server {
 	return &server{store: store, admin: open(t, "pgx", store.DSN())}
 }
 
-// fresh makes an empty schema with the tables.
+// fresh makes an empty schema with the tables. Nobody pulls the plug of that server, so that its commits need not wait for the disk.
 func (s *server) fresh(t *testing.T) *sql.DB {
 	t.Helper()
 	s.n++
 	exec(t, s.admin, fmt.Sprintf(`CREATE SCHEMA test%d`, s.n))
-	db := open(t, "pgx", s.dsn(t, "", nil))
+	db := open(t, "pgx", s.dsn(t, "", map[string]string{"synchronous_commit": "off"}))
 	migrate(t, db, pg)
 	return db
 }
