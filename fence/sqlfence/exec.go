@@ -6,7 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"regexp"
+	"strings"
 
 	"github.com/zkkit/zkkit/fence"
 )
@@ -120,10 +120,28 @@ func (g *Guard) ExecTx(ctx context.Context, tx *sql.Tx, t fence.Token, query str
 }
 
 // usesFence finds the relation. It is not there to outwit anybody: it catches the statement that somebody forgot to change.
-var usesFence = regexp.MustCompile(`(?i)\bfence\b`)
+func usesFence(query string) bool { return findFence(query) >= 0 }
+
+// findFence returns where the word is, in any case, or -1.
+func findFence(query string) int {
+	const word = "fence"
+	letter := func(i int) bool {
+		if i < 0 || i >= len(query) {
+			return false
+		}
+		c := query[i]
+		return c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+	}
+	for i := 0; i+len(word) <= len(query); i++ {
+		if query[i]|0x20 == 'f' && strings.EqualFold(query[i:i+len(word)], word) && !letter(i-1) && !letter(i+len(word)) {
+			return i
+		}
+	}
+	return -1
+}
 
 func (g *Guard) admitStatement(ctx context.Context, t fence.Token, query string) error {
-	if !usesFence.MatchString(query) {
+	if !usesFence(query) {
 		return fmt.Errorf("%w: %s", ErrNoFence, query)
 	}
 	return g.admit(ctx, t)

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zkkit/zkkit/fence"
 )
@@ -140,11 +143,31 @@ func (p PostgreSQL) Hold(ctx context.Context, tx *sql.Tx, resource string, t fen
 	return Held{Mark: mark}, err // It may have become t meanwhile, and then it is not held.
 }
 
-// Fold puts the locking SELECT in front of the statement.
+// Fold puts the locking SELECT in front of the statement, or where the statement looks at it, if that is the one place in which it is named and nothing follows there. A
+// relation in front is kept in memory before it is looked at, which costs as much as the lock.
 func (p PostgreSQL) Fold(query string, args []any, resource string, t fence.Token) (string, []any) {
-	relation := fmt.Sprintf("fence AS (SELECT resource, token FROM %s WHERE resource = $%d AND token = $%d AND sealed = $%[3]d FOR KEY SHARE)",
-		p.table(), len(args)+1, len(args)+2)
-	return fold(relation, query), append(args[:len(args):len(args)], resource, Encode(t))
+	one, two := strconv.Itoa(len(args)+1), strconv.Itoa(len(args)+2)
+	hold := "(SELECT resource, token FROM " + p.table() + " WHERE resource = $" + one + " AND token = $" + two + " AND sealed = $" + two + " FOR KEY SHARE)"
+	args = append(args[:len(args):len(args)], resource, Encode(t))
+	if before, after, ok := cutFrom(query); ok {
+		return before + hold + " AS fence" + after, args
+	}
+	return fold("fence AS "+hold, query), args
+}
+
+// cutFrom takes the relation out of a statement that names it once, after FROM and before a parenthesis that closes, or the end.
+func cutFrom(query string) (before, after string, ok bool) {
+	i := findFence(query)
+	if i < 0 {
+		return "", "", false
+	}
+	before, after = query[:i], query[i+len("fence"):]
+	from := strings.TrimRightFunc(before, unicode.IsSpace)
+	rest := strings.TrimLeftFunc(after, unicode.IsSpace)
+	n := len(from) - len("FROM")
+	ok = findFence(after) < 0 && (rest == "" || rest[0] == ')') &&
+		len(from) < len(before) && n > 0 && strings.EqualFold(from[n:], "FROM") && unicode.IsSpace(rune(from[n-1]))
+	return before, after, ok
 }
 
 // Judge goes by SQLSTATE. An error without one is unclear: the connection broke, or ctx ended.
