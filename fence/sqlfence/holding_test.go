@@ -53,6 +53,25 @@ func postgresHolds(t *testing.T, s *server) {
 		require.Equal(t, "zombie", value(t, db, "r"))
 	})
 
+	for _, query := range []string{putFenced, `INSERT INTO things (name, value) SELECT $1, $2 FROM fence`, `INSERT INTO things (name, value) SELECT $1, $2 WHERE EXISTS (SELECT FROM fence)`} {
+		t.Run("a check within a statement holds until its transaction ends: "+query, func(t *testing.T) {
+			db := s.fresh(t)
+			guard := sqlfence.New(db, pg, "r", sqlfence.Config{})
+			require.NoError(t, guard.Seal(t.Context(), six))
+			tx, err := db.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			defer func() { _ = tx.Rollback() }()
+			n, err := guard.ExecTx(t.Context(), tx, six, query, "r", "old")
+			require.NoError(t, err)
+			require.Equal(t, int64(1), n)
+			sealed := sealing(t, guard, seven)
+			requireBlocked(t, sealed)
+			require.NoError(t, tx.Commit())
+			require.NoError(t, <-sealed)
+			require.Equal(t, "old", value(t, db, "r"))
+		})
+	}
+
 	t.Run("writers of one hold run side by side", func(t *testing.T) {
 		db := s.fresh(t)
 		guard := sqlfence.New(db, pg, "r", sqlfence.Config{})
@@ -112,9 +131,9 @@ func postgresHolds(t *testing.T, s *server) {
 		old := begin(t, guard, six, "old")
 		first := sealing(t, guard, seven)
 		second := sealing(t, guard, eight)
-		requireBlocked(t, first)
+		requireBlocked(t, second)
 		old.commit(t)
-		require.Equal(t, &fence.StaleError{Resource: "r", Have: seven, Max: eight}, <-first)
+		require.Equal(t, &fence.StaleError{Resource: "r", Have: seven, Max: eight}, <-first) // Whether it had begun to wait or not.
 		require.NoError(t, <-second)
 	})
 
@@ -175,10 +194,11 @@ func postgresHolds(t *testing.T, s *server) {
 
 	// The lock comes after the snapshot of its statement. A seal that fits in between must be noticed.
 	delayed := strings.NewReplacer(" FOR KEY SHARE", " AND (SELECT pg_sleep(0.5)) IS NOT NULL FOR KEY SHARE")
-	race := func(t *testing.T, db *sql.DB, d sqlfence.Dialect) int64 {
+	const within, before = `INSERT INTO things (name, value) SELECT $1, $2 FROM fence`, putFenced // Where Fold puts the check.
+	race := func(t *testing.T, db *sql.DB, d sqlfence.Dialect, query string) int64 {
 		guard := sqlfence.New(db, d, "r", sqlfence.Config{})
 		require.NoError(t, guard.Seal(t.Context(), six))
-		query, args := d.Fold(putFenced, []any{"r", "zombie"}, "r", six)
+		query, args := d.Fold(query, []any{"r", "zombie"}, "r", six)
 		query = delayed.Replace(query)
 		require.Contains(t, query, "pg_sleep")
 		var n int64
@@ -201,12 +221,13 @@ func postgresHolds(t *testing.T, s *server) {
 		return n
 	}
 	t.Run("a seal between the snapshot and the lock of a check is noticed", func(t *testing.T) {
-		require.Zero(t, race(t, s.fresh(t), pg))
+		require.Zero(t, race(t, s.fresh(t), pg, before))
+		require.Zero(t, race(t, s.fresh(t), pg, within))
 	})
 	t.Run("and would not be if sealed were no key, which is the control", func(t *testing.T) {
 		db := s.fresh(t)
 		exec(t, db, `ALTER TABLE zkkit_fences DROP CONSTRAINT zkkit_fences_pkey`)
-		require.Equal(t, int64(1), race(t, db, oneStep{pg}))
+		require.Equal(t, int64(1), race(t, db, oneStep{pg}, before))
 	})
 }
 
