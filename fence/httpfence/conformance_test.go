@@ -114,18 +114,34 @@ func (g remote) Delete(ctx context.Context, resource string, t fence.Token) erro
 	return err
 }
 
-// subject runs a guarded shelf on a real server.
-func subject(t *testing.T, protect func(http.Handler) http.Handler, transport *http.Transport, read string) remote {
-	t.Helper()
-	pause := func() {
-		for range rand.IntN(4) {
-			runtime.Gosched()
-		}
-		if rand.IntN(8) == 0 {
-			time.Sleep(time.Duration(rand.IntN(200)) * time.Microsecond)
-		}
+// quick is a handler that does not take long, and not always the same time.
+func quick() {
+	for range rand.IntN(4) {
+		runtime.Gosched()
 	}
-	s := httptest.NewServer(protect(&shelf{all: map[string]string{}, slow: pause}))
+	if rand.IntN(8) == 0 {
+		time.Sleep(time.Duration(rand.IntN(200)) * time.Microsecond)
+	}
+}
+
+// fickle is one that takes either no time or so long that a whole request of somebody else fits in.
+func fickle() {
+	if rand.IntN(3) == 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// subject runs a guarded shelf on a real server.
+func subject(t *testing.T, protect func(http.Handler) http.Handler, pause func(), transport *http.Transport, read string) remote {
+	t.Helper()
+	s := httptest.NewUnstartedServer(protect(&shelf{all: map[string]string{}, slow: pause}))
+	if transport == nil { // HTTP/2, where all requests share a connection
+		s.EnableHTTP2 = true
+		s.StartTLS()
+		transport = s.Client().Transport.(*http.Transport)
+	} else {
+		s.Start()
+	}
 	t.Cleanup(s.Close)
 	t.Cleanup(transport.CloseIdleConnections)
 	transport.MaxIdleConnsPerHost = 100
@@ -137,7 +153,11 @@ func protect(next http.Handler) http.Handler { return httpfence.New(next, httpfe
 func failed(err error) bool { return errors.Is(err, errFailed) }
 
 func TestConformance(t *testing.T) {
-	fencetest.Test(t, fencetest.Tokens(subject(t, protect, &http.Transport{}, http.MethodGet)), fencetest.Options{})
+	for name, transport := range map[string]*http.Transport{"HTTP 1": {}, "HTTP 2": nil} {
+		t.Run(name, func(t *testing.T) {
+			fencetest.Test(t, fencetest.Tokens(subject(t, protect, quick, transport, http.MethodGet)), fencetest.Options{Failed: failed})
+		})
+	}
 }
 
 // The control: it compares, atomically, and runs the handler afterwards.
@@ -160,7 +180,7 @@ func TestAGuardThatComparesFirstIsCaught(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	}
-	err := fencetest.Check(t.Context(), fencetest.Tokens(subject(t, compare, &http.Transport{}, http.MethodGet)), fencetest.Options{Failed: failed, Rounds: 1, Decide: time.Second})
+	err := fencetest.Check(t.Context(), fencetest.Tokens(subject(t, compare, fickle, &http.Transport{}, http.MethodGet)), fencetest.Options{Failed: failed, Rounds: 1, Decide: time.Second})
 	require.Error(t, err)
 	require.Regexp(t, "writes on their way are seen|the history of many writers", err.Error())
 	t.Log(err)
@@ -181,7 +201,7 @@ func TestConformanceWithBrokenConnections(t *testing.T) {
 			return true
 		}}, err
 	}}
-	g = subject(t, protect, transport, unsafeRead)
+	g = subject(t, protect, quick, transport, unsafeRead)
 	fencetest.Test(t, fencetest.Tokens(g), fencetest.Options{Failed: failed})
 	t.Logf("%d answers were lost", lost.Load())
 	require.Positive(t, lost.Load())

@@ -44,6 +44,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, fence.ErrNoToken
 	}
+	if r.Context().Err() != nil {
+		closeBody(r)
+		return nil, context.Cause(r.Context())
+	}
 	base := t.Base
 	if base == nil {
 		base = http.DefaultTransport

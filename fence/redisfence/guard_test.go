@@ -12,6 +12,7 @@ import (
 
 	"github.com/zkkit/zkkit/fence"
 	"github.com/zkkit/zkkit/fence/redisfence"
+	"github.com/zkkit/zkkit/internal/stores"
 )
 
 var six, seven = fence.Token{ID: 6}, fence.Token{ID: 7}
@@ -65,6 +66,29 @@ func TestTokensOfAnySize(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who reads again and again writes nothing: replicas and disks are not bothered.
+func TestAMarkThatIsThereIsNotWrittenAgain(t *testing.T) {
+	ctx, c := t.Context(), open(t, stores.RunRedis(t, stores.RedisConfig{}).Addrs()[0])
+	g := guard(t, c)
+	changes := func() string {
+		info, err := c.Info(ctx, "persistence").Result()
+		require.NoError(t, err)
+		_, after, _ := strings.Cut(info, "rdb_changes_since_last_save:")
+		n, _, _ := strings.Cut(after, "\r\n")
+		return n
+	}
+	require.NoError(t, g.Write(ctx, "orders", six, "x"))
+	for _, token := range []fence.Token{six, seven} { // one that has written, and one that has not
+		require.NoError(t, g.Seal(ctx, "orders", token))
+		before := changes()
+		for range 3 {
+			_, _, err := g.Read(ctx, "orders", token)
+			require.NoError(t, errors.Join(err, g.Seal(ctx, "orders", token)))
+		}
+		require.Equal(t, before, changes())
+	}
 }
 
 func TestMarksDoNotExpire(t *testing.T) {

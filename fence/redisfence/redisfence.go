@@ -21,7 +21,7 @@
 //   - FLUSHALL, DEL of a mark, and the restore of an old backup make any token welcome again. So does a sharding client that moves a key to another server when one does
 //     not answer: [New] refuses a redis.Ring for that.
 //
-// After any of these, raise the generation of the tokens (Config.Generation of package zklock) or let the present holder seal again before anybody writes.
+// After any of these a resource is unguarded until its present holder has sealed again.
 //
 // # When no answer comes
 //

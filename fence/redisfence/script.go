@@ -27,14 +27,14 @@ const (
 	compare = `local mark, mine = KEYS[#KEYS], ARGV[#ARGV]
 local seen = redis.call('GET', mark)
 if seen ~= mine then
-  local token = string.sub(mine, 1, 30)
+  local token, max = string.sub(mine, 1, 30), nil
   if seen then
     if #seen ~= 60 then return redis.error_reply('ERR ' .. mark .. ' holds no mark') end
-    local max = string.sub(seen, 1, 30)
+    max = string.sub(seen, 1, 30)
     if max > token then return {0, max} end
   end`
-	// seal moves the mark, for one who has changed nothing yet, and ends what compare began.
-	seal = `  redis.call('SET', mark, token .. (seen and string.sub(seen, 31) or string.rep('0', 30)))
+	// seal moves the mark, if it is not there, for one who has changed nothing yet, and ends what compare began.
+	seal = `  if max ~= token then redis.call('SET', mark, token .. (seen and string.sub(seen, 31) or string.rep('0', 30))) end
 end`
 	// sign moves the mark, for one who is about to change something, and ends what compare began.
 	sign = `  redis.call('SET', mark, mine)
