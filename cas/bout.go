@@ -5,8 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
-
-	"github.com/zkkit/zkkit/session"
 )
 
 // A bout is what a lane does to get one write through, with all updates that are part of it.
@@ -24,13 +22,16 @@ func (b *bout) serve(ctx context.Context) {
 		b.release()
 		b.l.putBack(b.batch)
 	}()
+	if pause(ctx, b.l.pace.first(b.l.s.cfg.Backoff, b.l.s.now())) != nil {
+		return
+	}
 	for {
 		b.batch = b.l.gather(ctx, b.batch)
 		if len(b.batch) == 0 || ctx.Err() != nil {
 			return
 		}
 		began := b.l.s.now()
-		now, err := b.look(ctx)
+		now, err := b.l.s.readOrMake(ctx, b.l.path, b.fresh)
 		if err != nil {
 			b.failed(ctx, b.batch, err)
 			return
@@ -59,20 +60,20 @@ func (b *bout) failed(ctx context.Context, all []*request, err error) {
 	}
 }
 
-// look returns the node as it is, and makes it if it is not there.
+// readOrMake returns a node as it is, and makes it if it is not there.
 //
 // What this client has just written could be taken for the newest, and a reading be saved. But then one client can shut out all others, without knowing: it writes once in each round
 // trip, and they need two.
-func (b *bout) look(ctx context.Context) (state, error) {
-	l := b.l
+func (s *Store) readOrMake(ctx context.Context, path string, fresh bool) (state, error) {
 	for {
-		now, err := l.s.read(ctx, l.path, b.fresh)
+		now, err := s.read(ctx, path, fresh)
 		if !errors.Is(err, ErrAbsent) {
 			return now, err
 		}
 		// What makes the node has no effect yet: it does not matter who does it, or how often.
 		var empty envelope
-		if err := l.s.reg.Create(ctx, l.path, empty.encode()); err != nil && (ctx.Err() != nil || !errors.Is(err, ErrUnknown) && !errors.Is(err, session.ErrUnknownOutcome)) {
+		err = s.reg.Create(ctx, path, empty.encode())
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, ErrUnknown)) {
 			return state{}, err
 		}
 	}
@@ -207,7 +208,7 @@ func (b *bout) nothing(ctx context.Context, now *state) bool {
 // applied answers everybody: the write is through.
 func (b *bout) applied(base *state) {
 	l := b.l
-	l.pace.succeeded(base.number+1, base.version.Birth, l.s.now())
+	l.pace.succeeded(base, l.s.now())
 	for _, r := range b.batch {
 		l.answer(r, reply{value: r.value, err: r.err})
 	}

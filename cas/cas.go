@@ -115,10 +115,10 @@ type Store struct {
 
 // NewStore returns a store of nodes in ZooKeeper. It does no I/O, and fails when the configuration makes no sense. The client stays the caller's, and is to be closed after the store.
 func NewStore(client *session.Client, cfg Config) (*Store, error) {
-	return NewStoreOn(&zooKeeper{client: client, acl: cfg.ACL}, cfg)
+	return NewStoreOn(ZooKeeper(client, cfg.ACL), cfg)
 }
 
-// NewStoreOn returns a store of the nodes of any register.
+// NewStoreOn is NewStore for the nodes of any register. [Config.ACL] means nothing there.
 func NewStoreOn(r Register, cfg Config) (*Store, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

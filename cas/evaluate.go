@@ -111,8 +111,9 @@ func (c *chain) end(i int, value any, data []byte, err error) bool {
 	}
 	defer c.mu.Unlock()
 	c.l.took += (took - c.l.took) / 8
-	r.value, r.data, r.err = value, data, err
+	r.value, r.err = nil, err
 	if err == nil {
+		r.value = value
 		c.e.value, c.e.present = data, true
 	}
 	c.running = i + 1
@@ -138,7 +139,7 @@ func (c *chain) call(i int) (goOn bool) {
 			return
 		}
 		p := recover()
-		goOn = c.end(i, nil, nil, &PanicError{Value: p, Stack: debug.Stack()})
+		goOn = c.end(i, nil, nil, panicked(p))
 		if p == nil && goOn && !c.l.s.spawn(func() { c.run(i + 1) }) {
 			c.abandon() // the store is closed
 		}
@@ -147,3 +148,6 @@ func (c *chain) call(i int) (goOn bool) {
 	returned = true
 	return c.end(i, value, data, err)
 }
+
+// panicked is the error of a function that did not return, with what recover returned: nil if it ended its goroutine.
+func panicked(with any) error { return &PanicError{Value: with, Stack: debug.Stack()} }

@@ -17,8 +17,7 @@ type request struct {
 	// used by the lane, until it replies
 	stats Stats
 	slow  time.Duration // how long the function took when it was too slow to be waited for
-	value any           // the results of the last evaluation
-	data  []byte
+	value any           // the result of the last evaluation
 	err   error
 }
 

@@ -29,6 +29,7 @@ type pace struct {
 	gap   time.Duration // from one write to the next, whoever's, when they come fast; 0 if that is not known
 	cycle time.Duration // how long it takes to read, to compute and to write
 	crowd float64       // how many are believed to be at it, by how attempts fail
+	peers int           // those who may be before this client's next turn, as of its last write
 }
 
 const (
@@ -60,8 +61,9 @@ func (p *pace) attempted(took time.Duration, conflict bool) {
 	}
 }
 
-// succeeded takes note of a write of this client's.
-func (p *pace) succeeded(number uint64, birth int64, now time.Duration) {
+// succeeded takes note of a write of this client's, on top of what base shows.
+func (p *pace) succeeded(base *state, now time.Duration) {
+	number, birth := base.number+1, base.version.Birth
 	if p.birth != birth || number <= p.last {
 		*p = pace{birth: birth, cycle: p.cycle, crowd: p.crowd}
 	}
@@ -69,6 +71,7 @@ func (p *pace) succeeded(number uint64, birth int64, now time.Duration) {
 		low(&p.gap, (now-p.wrote)/time.Duration(number-p.last))
 	}
 	p.last, p.wrote = number, now
+	p.peers = p.ahead(&base.envelope)
 }
 
 // busy reports whether writes come as fast, about, as they can. Otherwise whoever wants to write can just try.
@@ -105,6 +108,23 @@ type delay struct {
 	after time.Duration
 }
 
+// first says how long an update can wait before it looks at the node for the first time: there is no need to see that others have their turn first.
+func (p *pace) first(how Backoff, at time.Duration) time.Duration {
+	if how != TakeTurns || !p.busy() {
+		return 0
+	}
+	return p.sleep(p.peers) - (at - p.wrote)
+}
+
+// sleep is how long those that many writes take, for the most part, after which it is this client's turn.
+func (p *pace) sleep(ahead int) time.Duration {
+	gap := p.cycle
+	if p.gap > 0 {
+		gap = min(gap, p.gap) // a longer one is of our own making: too many sleep
+	}
+	return time.Duration(ahead-1) * gap * 3 / 4
+}
+
 // next says what to do before an attempt on what was just read. chance is a random number from 0 to 1.
 func (p *pace) next(w *wait, how Backoff, now *state, at time.Duration, chance float64) delay {
 	switch {
@@ -129,18 +149,18 @@ func (p *pace) turn(w *wait, now *state, at time.Duration) delay {
 	if w.number != now.number {
 		w.number, w.since = now.number, at
 	}
-	w.looked = at
-	gap := p.cycle
-	if p.gap > 0 {
-		gap = min(gap, p.gap) // a longer one is of our own making: too many sleep
+	least := time.Duration(0)
+	if at == w.looked { // no time passes while one looks at this register
+		least = leastCycle
 	}
+	w.looked = at
 	n := p.ahead(&now.envelope)
 	switch {
 	case n == 0:
 		return delay{}
-	case at-w.since > 2*gap+p.cycle: // somebody would have written by now
+	case at-w.since > 3*p.cycle: // somebody would have written by now
 		p.idle = p.last - 1
 		return delay{}
 	}
-	return delay{look: true, after: time.Duration(n-1) * gap * 3 / 4}
+	return delay{look: true, after: max(p.sleep(n), least)}
 }

@@ -37,7 +37,7 @@ func (p *put) send(ctx context.Context) (verdict, error) {
 		if ctx.Err() != nil {
 			return lost, err
 		}
-		switch v, why := p.judge(ctx); v {
+		switch v, why := l.s.judge(ctx, l.path, p.base, p.op, false); v {
 		case open: // It is sent again.
 		case lost:
 			return lost, why
@@ -48,21 +48,20 @@ func (p *put) send(ctx context.Context) (verdict, error) {
 	}
 }
 
-// judge reads the node for what became of the write.
-func (p *put) judge(ctx context.Context) (verdict, error) {
-	now, err := p.l.s.read(ctx, p.l.path, false)
+// judge reads a node for what became of an operation of this client's that was sent to replace base, and says why if nobody can tell.
+func (s *Store) judge(ctx context.Context, path string, base *state, op uint64, fresh bool) (verdict, error) {
+	now, err := s.read(ctx, path, fresh)
+	v, why := lost, errReplaced
 	switch {
-	case errors.Is(err, ErrAbsent) || errors.Is(err, ErrFormat):
-		return lost, errReplaced
-	case err != nil:
+	case err == nil:
+		if v = now.judge(base, s.client, op); v == lost && now.version.Birth == base.version.Birth && now.number > base.number {
+			why = errErased
+		}
+	case !errors.Is(err, ErrAbsent) && !errors.Is(err, ErrFormat):
 		return lost, err
 	}
-	v := now.judge(p.base, p.l.s.client, p.op)
-	switch {
-	case v == lost && (now.version.Birth != p.base.version.Birth || now.number <= p.base.number):
-		return lost, errReplaced
-	case v == lost:
-		return lost, errErased
+	if v == lost && !fresh { // A server that lags behind may show what was before base.
+		return s.judge(ctx, path, base, op, true)
 	}
-	return v, nil
+	return v, why
 }

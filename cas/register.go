@@ -26,10 +26,10 @@ type Record struct {
 // A Register is where the nodes are: what this package needs of a store. [NewStore] brings its own, for ZooKeeper; another one can be any store with a conditional
 // write. It is safe for concurrent use, keeps to ctx, and does not keep the data that it is given.
 type Register interface {
-	// Read returns a node, or an error that matches ErrAbsent. With fresh it is at least as new as the call; without, it may lag behind, but
-	// not behind what this register has told before. It is repeated until an answer comes.
+	// Read returns a node, or an error that matches ErrAbsent. With fresh it is at least as new as the call; without, it may lag behind. It is
+	// repeated until an answer comes.
 	Read(ctx context.Context, path string, fresh bool) (Record, error)
-	// Create makes a node, and what is missing above it. It returns nil also when somebody else has made it, and any error if it cannot tell.
+	// Create makes a node, and what is missing above it. It returns nil also when somebody else has made it. When it cannot tell, the error matches ErrUnknown.
 	Create(ctx context.Context, path string, data []byte) error
 	// Write replaces the data of a node of that version, once, and returns its next version. When the node has another version or is gone, the error matches
 	// ErrConflict. When it cannot tell whether it was applied, or may be later on, the error matches ErrUnknown. With every other error it was not applied and never will be.
@@ -54,7 +54,13 @@ type Transactor interface {
 	WriteAll(ctx context.Context, writes []Write) error
 }
 
-// zooKeeper keeps nodes as znodes, in whatever session its client has.
+// ZooKeeper returns the register that [NewStore] uses, for somebody who wants to put something in between. Each node is a znode with the given ACL. What it does it
+// does in whatever session the client has: which session that was does not matter to a write that names a version.
+func ZooKeeper(client *session.Client, acl []session.ACL) Transactor {
+	return &zooKeeper{client: client, acl: acl}
+}
+
+// zooKeeper keeps nodes as znodes.
 type zooKeeper struct {
 	client *session.Client
 	acl    []session.ACL
@@ -99,7 +105,7 @@ func versionOf(stat *session.Stat) Version {
 }
 
 func (z *zooKeeper) Create(ctx context.Context, path string, data []byte) error {
-	return z.in(ctx, func(s *session.Session) error {
+	return outcome(z.in(ctx, func(s *session.Session) error {
 		_, err := s.Create(ctx, path, data, session.Persistent, z.acl)
 		if errors.Is(err, session.ErrNoNode) {
 			if parent := session.Parent(path); parent != "/" {
@@ -112,7 +118,7 @@ func (z *zooKeeper) Create(ctx context.Context, path string, data []byte) error 
 			return nil
 		}
 		return err
-	})
+	}))
 }
 
 // Write never sends a bare -1, which servers take for any version.
