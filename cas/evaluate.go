@@ -87,12 +87,17 @@ func (c *chain) late() (int, bool) {
 	return c.running, true
 }
 
-// begin notes which function runs, and reports whether it is to.
+// begin notes which function runs, and reports whether it is to. One that was set aside before it could begin is queued again.
 func (c *chain) begin(i int) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.running, c.since = i, c.l.s.now()
-	return !c.abandoned
+	if !c.abandoned {
+		defer c.mu.Unlock()
+		c.running, c.since = i, c.l.s.now()
+		return true
+	}
+	c.mu.Unlock()
+	c.l.putBack([]*request{c.batch[i]})
+	return false
 }
 
 // end takes what a function returned, and reports whether the next one is to run. The request of one that was too slow is queued again.
@@ -116,7 +121,7 @@ func (c *chain) end(i int, value any, data []byte, err error) bool {
 		r.value = value
 		c.e.value, c.e.present = data, true
 	}
-	c.running = i + 1
+	c.running, c.since = i+1, c.l.s.now()
 	return true
 }
 
