@@ -1,3 +1,34 @@
+// Package cas updates values in ZooKeeper that many want to change, without a lock: read, compute, and write if nobody else has written meanwhile, each update exactly once.
+//
+//	store, err := cas.NewStore(client, cas.Config{})
+//	profile, _, err := cas.Update(ctx, store, "/profiles/42", func(p Profile) (Profile, error) {
+//		p.Visits++
+//		return p, nil
+//	})
+//
+// [Counter] and [Stock] are made of it, for the two most common cases; [Txn] changes several nodes at once.
+//
+// # Exactly once
+//
+// When a connection ends between a write and its answer, nobody has told the client whether it was applied. To write again may do it twice, to give up may lose it. So each write
+// leaves a trace in the node, next to the value: who wrote, and which of his operations it was. A client that has heard nothing reads the node and knows. Of each client the newest trace is kept, and of a bounded
+// number of clients, those that wrote last: see [Config.Traces]. If that many others have written before one can look, an [*UnknownError] says that nobody knows. It is never guessed.
+//
+// # Many at once
+//
+// Updates of one [Store] that want the same node at the same time are combined: one write applies all of them, and each caller has its own result. That is what makes the difference where many
+// want one node. Between stores, those who would be in each other's way take turns, by the order that the traces show: see [TakeTurns]. One who keeps losing all the same, because he is far away or takes
+// long to compute, can be promoted: he takes a fair lock, during which nobody else writes. See [Promotion].
+//
+// # When not to
+//
+// If a value depends on more than the node, or if something is to be done and not only written, it takes a lock: see package zklock. If all of it is in an SQL database, one conditional
+// statement there does what Stock does. docs/cas-or-lock.md compares them, with figures.
+//
+// # Format
+//
+// What is in a znode is described at the type envelope. Who changes a node must use this package: a write by anything else is noticed, and ends in [ErrFormat] or in [ErrUnknown]. A node may be
+// made beforehand with no data.
 package cas
 
 import (
