@@ -20,7 +20,7 @@ func TestEnvelopeIsReadAsItWasWritten(t *testing.T) {
 	} {
 		got, err := decode(e.encode())
 		require.NoError(t, err, name)
-		if got.value == nil || len(got.value) == 0 {
+		if len(got.value) == 0 {
 			got.value = e.value
 		}
 		if len(got.traces) == 0 {

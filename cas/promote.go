@@ -19,7 +19,7 @@ func (b *bout) promote(ctx context.Context, now *state) (bool, error) {
 		b.hold = h
 		return false, nil // much may have changed while it waited
 	}
-	if b.hold.Err() != nil { // somebody else may hold it by now
+	if !held(b.hold) { // somebody else may hold it by now
 		b.release()
 		return false, nil
 	}
@@ -48,6 +48,8 @@ func (b *bout) promote(ctx context.Context, now *state) (bool, error) {
 	}
 	return false, err
 }
+
+func held(h Hold) bool { return h.Err() == nil }
 
 // unlock takes the lock's name out of a node that this bout leaves as it is. If that fails the name stays, and has no effect once the lock is free.
 func (b *bout) unlock(ctx context.Context, now *state) {

@@ -33,15 +33,15 @@ func connect(t *testing.T, zk *zktest.Server) *session.Client {
 	return c
 }
 
-func open(t *testing.T, zk *zktest.Server, cfg cas.Config) *cas.Store {
+func open(t *testing.T, zk *zktest.Server) *cas.Store {
 	t.Helper()
-	return newStore(t, cas.ZooKeeper(connect(t, zk), nil), cfg)
+	return newStore(t, cas.ZooKeeper(connect(t, zk), nil), cas.Config{})
 }
 
 // Nodes are made with what is missing above them.
 func TestNodesAreMade(t *testing.T) {
 	story(t, func(t *testing.T, zk *zktest.Server) {
-		s := open(t, zk, cas.Config{})
+		s := open(t, zk)
 		v, _, err := cas.Update(t.Context(), s, "/shop/stock/widgets", add(7))
 		require.NoError(t, err)
 		require.Equal(t, 7, v)
@@ -111,7 +111,7 @@ func TestRepliesAreLost(t *testing.T) {
 // A server that goes on but never answers one request keeps its caller waiting for as long as that one wants, and nobody after it.
 func TestOneRequestIsNeverAnswered(t *testing.T) {
 	story(t, func(t *testing.T, zk *zktest.Server) {
-		s := open(t, zk, cas.Config{})
+		s := open(t, zk)
 		_, _, err := cas.Update(t.Context(), s, "/a", add(1))
 		require.NoError(t, err)
 		zk.Inject(zktest.OpSetData, zktest.Hang())
@@ -130,7 +130,7 @@ func TestOneRequestIsNeverAnswered(t *testing.T) {
 func TestVersionComesRound(t *testing.T) {
 	for _, start := range []int32{math.MaxInt32 - 1, math.MaxInt32, -3, -2, -1, 0} {
 		story(t, func(t *testing.T, zk *zktest.Server) {
-			one, two := open(t, zk, cas.Config{}), open(t, zk, cas.Config{})
+			one, two := open(t, zk), open(t, zk)
 			_, _, err := cas.Update(t.Context(), one, "/a", add(1))
 			require.NoError(t, err)
 			require.NoError(t, zk.SetVersion("/a", start))
@@ -163,7 +163,7 @@ func TestVersionComesRound(t *testing.T) {
 // At -1 a lost reply is no different.
 func TestVersionComesRoundAndTheReplyIsLost(t *testing.T) {
 	story(t, func(t *testing.T, zk *zktest.Server) {
-		s := open(t, zk, cas.Config{})
+		s := open(t, zk)
 		_, _, err := cas.Update(t.Context(), s, "/a", add(1))
 		require.NoError(t, err)
 		require.NoError(t, zk.SetVersion("/a", -1))
@@ -190,7 +190,7 @@ func weather(t *testing.T, register func(*session.Client) cas.Transactor) (b bal
 		rnd := rand.New(rand.NewPCG(1, 1))
 		told := map[string]int{}
 		paths := []string{"/a", "/b", "/c"}
-		setup := open(t, zk, cas.Config{})
+		setup := open(t, zk)
 		for _, path := range paths {
 			_, _, err := cas.Update(t.Context(), setup, path, add(0))
 			require.NoError(t, err)

@@ -246,7 +246,7 @@ func (c *commit) writes(ctx context.Context) (writes []Write, free bool, err err
 		base := c.tx.read[path]
 		value, written := c.tx.wrote[path]
 		if !written {
-			writes = append(writes, Write{Path: path, Data: base.envelope.encode(), Old: base.version, Check: true})
+			writes = append(writes, Write{Path: path, Data: base.encode(), Old: base.version, Check: true})
 			continue
 		}
 		if base.lock != "" {
@@ -329,6 +329,7 @@ func (c *commit) judge(ctx context.Context) (verdict, error) {
 			return one, nil
 		case lost:
 			v, why = lost, err
+		case open:
 		}
 	}
 	if v == open && changed {

@@ -30,10 +30,10 @@ func TestTxn(t *testing.T) {
 	require.Equal(t, 6, get(t, s, "/from"))
 	require.Equal(t, 4, get(t, s, "/to"))
 
-	writes, _ := m.count()
+	writes := m.count()
 	_, err = cas.Txn(t.Context(), s, func(*cas.Tx) error { return nil })
 	require.NoError(t, err)
-	after, _ := m.count()
+	after := m.count()
 	require.Equal(t, writes, after, "nothing to do")
 }
 
