@@ -26,6 +26,7 @@ type model struct {
 	rnd    *rand.Rand
 	data   []byte
 	count  int64
+	reads  int
 	writes int
 }
 
@@ -58,7 +59,7 @@ func (m *model) work(d time.Duration, f func()) {
 }
 
 func (m *model) Read(context.Context, string, bool) (r Record, err error) {
-	m.work(m.read, func() { r = Record{Data: m.data, Version: Version{Birth: 1, Count: m.count}} })
+	m.work(m.read, func() { m.reads++; r = Record{Data: m.data, Version: Version{Birth: 1, Count: m.count}} })
 	return r, nil
 }
 
@@ -83,11 +84,12 @@ type crowd struct {
 	rate               float64 // per second
 	attempts           float64 // per update
 	jain               float64 // 1 if all were served alike, and near 0 if one was
+	reads              float64 // per update
 	median, p99, worst time.Duration
 }
 
 func (c crowd) String() string {
-	return fmt.Sprintf("%5.0f/s, %.2f attempts, Jain %.2f, median %v, p99 %v, worst %v", c.rate, c.attempts, c.jain,
+	return fmt.Sprintf("%5.0f/s, %.2f attempts, %.1f reads, Jain %.2f, median %v, p99 %v, worst %v", c.rate, c.attempts, c.reads, c.jain,
 		c.median.Round(10*time.Microsecond), c.p99.Round(10*time.Microsecond), c.worst.Round(10*time.Microsecond))
 }
 
@@ -131,7 +133,7 @@ func crowded(t *testing.T, writers int, how Backoff, stall time.Duration) (c cro
 			sum, squares = sum+n, squares+n*n
 		}
 		c = crowd{
-			rate: sum / length.Seconds(), attempts: float64(attempts) / sum, jain: sum * sum / squares / float64(writers),
+			reads: float64(m.reads) / float64(m.count), rate: sum / length.Seconds(), attempts: float64(attempts) / sum, jain: sum * sum / squares / float64(writers),
 			median: took[len(took)/2], p99: took[len(took)*99/100], worst: took[len(took)-1],
 		}
 	})

@@ -28,6 +28,7 @@ type pace struct {
 	wrote time.Duration // when the last write was acknowledged
 	gap   time.Duration // from one write to the next, whoever's, when they come fast; 0 if that is not known
 	cycle time.Duration // how long it takes to read, to compute and to write
+	usual time.Duration // the same, on average, where cycle is rather what it takes when all goes well
 	crowd float64       // how many are believed to be at it, by how attempts fail
 	peers int           // those who may be before this client's next turn, as of its last write
 }
@@ -38,21 +39,26 @@ const (
 	mostNew    = 32 // Among those who take turns a new one loses often, however few they are: it must not give way for ever.
 )
 
-// low follows an estimate down at once and up slowly: a machine that is busy for a moment is no measure of anything.
-func low(estimate *time.Duration, seen time.Duration) {
+// low follows an estimate down quickly and up slowly, by one of so many parts at a time: a machine that is busy for a moment is no measure of anything.
+func low(estimate *time.Duration, seen time.Duration, up int) {
 	switch {
 	case *estimate == 0 || seen < *estimate/2:
 		*estimate = seen
 	case seen < *estimate:
 		*estimate += (seen - *estimate) / 2
 	default:
-		*estimate += (min(seen, 4**estimate) - *estimate) / 16
+		*estimate += (min(seen, 4**estimate) - *estimate) / time.Duration(up)
 	}
 }
 
 // attempted takes note of one attempt: how long it took, from the reading to the answer to the write, and whether it was in vain.
 func (p *pace) attempted(took time.Duration, conflict bool) {
-	low(&p.cycle, max(took, leastCycle))
+	took = max(took, leastCycle)
+	low(&p.cycle, took, 16)
+	if p.usual == 0 {
+		p.usual = took
+	}
+	p.usual += (min(took, 4*p.usual) - p.usual) / 8
 	// At these rates every second attempt fails where the range is just right: the servers are never idle, and do little in vain.
 	if conflict {
 		p.crowd = min(max(p.crowd, 1)*1.25, mostCrowd)
@@ -65,13 +71,13 @@ func (p *pace) attempted(took time.Duration, conflict bool) {
 func (p *pace) succeeded(base *state, now time.Duration) {
 	number, birth := base.number+1, base.version.Birth
 	if p.birth != birth || number <= p.last {
-		*p = pace{birth: birth, cycle: p.cycle, crowd: p.crowd}
+		*p = pace{birth: birth, cycle: p.cycle, usual: p.usual, crowd: p.crowd}
 	}
 	if p.last > 0 {
-		low(&p.gap, (now-p.wrote)/time.Duration(number-p.last))
+		low(&p.gap, (now-p.wrote)/time.Duration(number-p.last), 4)
 	}
 	p.last, p.wrote = number, now
-	p.peers = p.ahead(&base.envelope)
+	p.peers = p.before(&base.envelope)
 }
 
 // busy reports whether writes come as fast, about, as they can. Otherwise whoever wants to write can just try.
@@ -93,12 +99,28 @@ func (p *pace) ahead(e *envelope) int {
 	return n
 }
 
+// before counts those who have to be done before this client tries. Some may try along with it, one, or two where many want to: else the servers have nothing to do for half of a
+// round trip after each write, and everybody waits whenever the one whose turn it is does not get to run.
+func (p *pace) before(e *envelope) int {
+	peers := 0
+	for _, t := range e.traces {
+		if t.number > p.idle && t.number != p.last {
+			peers++
+		}
+	}
+	if peers >= 7 {
+		return p.ahead(e) - 2
+	}
+	return p.ahead(e) - 1
+}
+
 // A wait is where an update is that waits for its turn. The zero value is one that begins.
 type wait struct {
 	conflicts int           // so far
 	backed    int           // how many of them it has backed off for
 	number    uint64        // of the node's last write, when it was looked at last
 	looked    time.Duration // when that was
+	looks     int           // that it has been seen
 	since     time.Duration // when that number was seen first
 }
 
@@ -116,11 +138,11 @@ func (p *pace) first(how Backoff, at time.Duration) time.Duration {
 	return p.sleep(p.peers) - (at - p.wrote)
 }
 
-// sleep is how long those that many writes take, for the most part, after which it is this client's turn.
+// sleep is how long those that many writes take, for the most part.
 func (p *pace) sleep(ahead int) time.Duration {
-	gap := p.cycle
+	gap := p.usual
 	if p.gap > 0 {
-		gap = min(gap, p.gap) // a longer one is of our own making: too many sleep
+		gap = min(gap, p.gap) // A longer one than a cycle is of our own making: too many sleep.
 	}
 	return time.Duration(ahead-1) * gap * 3 / 4
 }
@@ -143,24 +165,28 @@ func (p *pace) next(w *wait, how Backoff, now *state, at time.Duration, chance f
 
 // turn is next for one who has a place in the order.
 func (p *pace) turn(w *wait, now *state, at time.Duration) delay {
-	if w.number > 0 && now.number > w.number+3 { // fewer say nothing about the time between two
-		low(&p.gap, (at-w.looked)/time.Duration(now.number-w.number))
+	if w.number > 0 && now.number > w.number+7 { // Fewer say nothing about the time between two.
+		low(&p.gap, (at-w.looked)/time.Duration(now.number-w.number), 4)
 	}
 	if w.number != now.number {
-		w.number, w.since = now.number, at
+		w.number, w.since, w.looks = now.number, at, 0
 	}
 	least := time.Duration(0)
 	if at == w.looked { // no time passes while one looks at this register
 		least = leastCycle
 	}
 	w.looked = at
-	n := p.ahead(&now.envelope)
+	n := p.before(&now.envelope)
 	switch {
-	case n == 0:
+	case n <= 0:
 		return delay{}
-	case at-w.since > 3*p.cycle: // somebody would have written by now
+	case at-w.since > p.cycle*3/2: // somebody would have written by now
 		p.idle = p.last - 1
 		return delay{}
+	}
+	w.looks++
+	if w.looks > 2 {
+		least = p.cycle << min(w.looks, 6) / 32
 	}
 	return delay{look: true, after: max(p.sleep(n), least)}
 }

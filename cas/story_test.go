@@ -126,6 +126,25 @@ func TestOneRequestIsNeverAnswered(t *testing.T) {
 	})
 }
 
+// What a server refuses for a reason that nobody here knows is refused, and not asked for again and again.
+func TestServerRefusesForItsOwnReasons(t *testing.T) {
+	story(t, func(t *testing.T, zk *zktest.Server) {
+		const quotaExceeded = -125
+		s := open(t, zk)
+		_, _, err := cas.Update(t.Context(), s, "/a", add(1))
+		require.NoError(t, err)
+		zk.Inject(zktest.OpSetData, zktest.Fail(quotaExceeded))
+		_, _, err = cas.Update(t.Context(), s, "/a", add(1))
+		require.ErrorContains(t, err, "code -125")
+		require.NotErrorIs(t, err, cas.ErrUnknown)
+		zk.Inject(zktest.OpMulti, zktest.Fail(quotaExceeded))
+		_, err = cas.Txn(t.Context(), s, func(tx *cas.Tx) error { return shift(tx, "/a", "/b", 1) })
+		require.ErrorContains(t, err, "code -125")
+		require.NotErrorIs(t, err, cas.ErrUnknown)
+		require.Equal(t, 1, get(t, s, "/a"))
+	})
+}
+
 // The 32 bits of a version come round, through -1, which is no version that a server would compare. Nobody's write is lost at any of these places, and nobody writes blindly.
 func TestVersionComesRound(t *testing.T) {
 	for _, start := range []int32{math.MaxInt32 - 1, math.MaxInt32, -3, -2, -1, 0} {

@@ -3,13 +3,12 @@ package session
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 )
 
-// What a lock does on its way goes straight to the wire: create, list, watch, delete. Everything else goes through go-zookeeper.
+// What is done again and again goes straight to the wire: what a lock does on its way, create, list, watch and delete; and get and set. Everything else goes through go-zookeeper.
 //
 // That client takes each request through two more goroutines, and in a packet of its own. Straight from the caller's goroutine, and with what belongs together in
 // one packet, a lock that nobody else wants costs two round trips instead of four, and the servers are woken up less often when many want one; zkctl bench lock
@@ -131,7 +130,7 @@ func errOf(code int32) error {
 	case -118:
 		return zk.ErrSessionMoved
 	}
-	return fmt.Errorf("session: the server answered with code %d", code)
+	return codeError(code)
 }
 
 const codeUnimplemented = -6

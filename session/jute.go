@@ -23,6 +23,16 @@ func (b *jute) str(s string) *jute {
 	return b
 }
 
+// data writes bytes, of which nil is not the same as none.
+func (b *jute) data(d []byte) *jute {
+	if d == nil {
+		return b.i32(-1)
+	}
+	b.i32(int32(len(d)))
+	*b = append(*b, d...)
+	return b
+}
+
 func (b *jute) acl(acl []ACL) *jute {
 	b.i32(int32(len(acl)))
 	for _, a := range acl {
@@ -62,6 +72,15 @@ func (r *reading) i64() int64 {
 }
 
 func (r *reading) str() string { return string(r.take(int(r.i32()))) }
+
+// data reads bytes, which share memory with the message.
+func (r *reading) data() []byte {
+	n := int(r.i32())
+	if n == -1 {
+		return nil
+	}
+	return r.take(n)
+}
 
 // names reads a list of strings.
 func (r *reading) names() []string {

@@ -24,6 +24,8 @@ const (
 const (
 	opCreate       = 1
 	opDelete       = 2
+	opGetData      = 4
+	opSetData      = 5
 	opCreate2      = 15
 	opGetChildren2 = 12
 	opSetWatches   = 101

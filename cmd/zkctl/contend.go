@@ -70,6 +70,9 @@ After each the records must hold what the workers were told, and no stock may ev
 	newFlag(cmd, &o.run.Workload, "workload", "NAME", scenario.ContendBoth, "profiles, inventory or both", oneOf(scenario.ContendProfiles, scenario.ContendInventory, scenario.ContendBoth))
 	countsFlag(cmd, &o.run.Workers, "workers", "1,8,32,128", "how many update at the same time; one measurement for each")
 	countsFlag(cmd, &o.run.Processes, "processes", "16,4", "in how many processes they are at most; with less than the first, lock and combining only")
+	newFlag(cmd, &o.run.Strategies, "strategies", "NAME,...", nil, "which of the above (default all that there are)", func(text string) ([]string, error) {
+		return strings.Split(text, ","), nil
+	})
 	newFlag(cmd, &o.run.Keys, "keys", "N", 0, "how many records: 5000 profiles, 1 stock", aCount(1))
 	newFlag(cmd, &o.run.Think, "think", "DURATION", 0, "what a decision takes, between reading and writing", aDuration("2ms"))
 	newFlag(cmd, &o.run.For, "for", "DURATION", 2*time.Minute, "how long all measurements take together", aDuration("2m"))
@@ -100,7 +103,9 @@ func countsFlag(cmd *cobra.Command, to *[]int, name, byDefault, usage string) {
 func newContendWorkerCmd(c *console) *cobra.Command {
 	return &cobra.Command{
 		Use: contendWorker, Hidden: true, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return scenario.RunContendWorker(cmd.Context(), c.in, c.out) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return scenario.RunContendWorker(cmd.Context(), c.in, c.out)
+		},
 	}
 }
 

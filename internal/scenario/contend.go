@@ -21,6 +21,7 @@ type ContendConfig struct {
 	Workload   string        // ContendProfiles, ContendInventory or ContendBoth; both
 	Workers    []int         // how many there are, one measurement for each; 1, 8, 32 and 128
 	Processes  []int         // in how many processes they are; 16 and 4
+	Strategies []string      // that are measured; all
 	Keys       int           // records; 5000 profiles, one stock
 	Think      time.Duration // what a decision takes between reading and writing
 	For        time.Duration // of all measurements together; 2 min
@@ -28,7 +29,6 @@ type ContendConfig struct {
 	Engine     EngineConfig  // of the ZooKeeper
 	Postgres   string        // the URL of a PostgreSQL that runs already; one is started where there is none
 	Command    []string      // starts a worker process, which calls RunContendWorker; nil: all are in this process
-	NoPeer     bool          // leave out Curator, also where it is installed
 	OnProgress func(string)  // told what is being done
 }
 
@@ -74,8 +74,8 @@ func (c ContendConfig) withDefaults() (ContendConfig, error) {
 	case c.Think < 0 || c.Think > time.Second:
 		return c, usage("--think %v: at most 1s", c.Think)
 	}
-	if _, _, err := findCurator(); err != nil || c.Store != ContendZooKeeper {
-		c.NoPeer = true
+	if err := c.choose(); err != nil {
+		return c, err
 	}
 	cells := c.cells()
 	if least := time.Duration(len(cells)*contendRounds) * contendShortest; c.For < least {
@@ -93,6 +93,28 @@ func (c ContendConfig) withDefaults() (ContendConfig, error) {
 	return c, err
 }
 
+// choose settles which strategies are measured.
+func (c *ContendConfig) choose() error {
+	known := contendStrategies(c.Store)
+	_, _, missing := findCurator()
+	if c.Store == ContendZooKeeper && missing == nil {
+		known = append(known, contendCurator)
+	}
+	if len(c.Strategies) == 0 {
+		c.Strategies = known
+	}
+	for _, s := range c.Strategies {
+		switch {
+		case slices.Contains(known, s):
+		case s == contendCurator && c.Store == ContendZooKeeper:
+			return environment(missing)
+		default:
+			return usage("unknown strategy %q for %s: one of %s", s, c.Store, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
 func (c ContendConfig) workloads() []string {
 	if c.Workload == ContendBoth {
 		return []string{ContendProfiles, ContendInventory}
@@ -101,7 +123,7 @@ func (c ContendConfig) workloads() []string {
 }
 
 func (c ContendConfig) cells() []contendCell {
-	return contendCells(c.workloads(), contendStrategies(c.Store), c.Workers, c.Processes, !c.NoPeer)
+	return contendCells(c.workloads(), c.Strategies, c.Workers, c.Processes)
 }
 
 func (c ContendConfig) job(workload string) contendJob {
@@ -193,7 +215,7 @@ func (r *contendRun) open(ctx context.Context) error {
 	if r.crew, err = hireCrew(ctx, r.cfg.Command, most, r.setup); err != nil {
 		return err
 	}
-	if !r.cfg.NoPeer && slices.ContainsFunc(r.cfg.cells(), func(c contendCell) bool { return c.Strategy == contendCurator }) {
+	if slices.ContainsFunc(r.cfg.cells(), func(c contendCell) bool { return c.Strategy == contendCurator }) {
 		r.cfg.OnProgress("starting Curator")
 		if r.crew.curator, err = startCurator(ctx, r.setup.Servers, most, r.setup.Root); err != nil {
 			return environment(err)

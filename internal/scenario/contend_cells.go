@@ -85,22 +85,25 @@ func (c contendCell) share(process int) (workers, first int) {
 }
 
 // contendCells lists what is measured. With fewer processes than the most, it is only the lock, the one that shares writes within a process, and what the two are compared by.
-func contendCells(workloads []string, strategies []string, workers, processes []int, peer bool) []contendCell {
+func contendCells(workloads, strategies []string, workers, processes []int) []contendCell {
 	most := slices.Max(processes)
 	var cells []contendCell
 	for _, workload := range workloads {
 		for _, w := range workers {
 			for _, s := range strategies {
+				if s == contendCurator && workload != ContendInventory { // It has counters only.
+					continue
+				}
 				cells = append(cells, contendCell{Workload: workload, Strategy: s, Workers: w, Processes: min(w, most), Main: true})
-			}
-			if peer && workload == ContendInventory {
-				cells = append(cells, contendCell{Workload: workload, Strategy: contendCurator, Workers: w, Processes: min(w, most), Main: true})
 			}
 			for _, p := range processes {
 				if p >= min(w, most) {
 					continue
 				}
 				for _, s := range []string{contendLock, contendCombining} {
+					if !slices.Contains(strategies, s) {
+						continue
+					}
 					cells = append(cells, contendCell{Workload: workload, Strategy: s, Workers: w, Processes: p})
 				}
 			}

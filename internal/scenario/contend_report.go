@@ -117,8 +117,11 @@ func contendRatios(tallies []*contendTally, set func(string, float64)) {
 		}
 		ratio(t, contendBackoff)
 		lock, plain := find(t.cell, contendLock), find(t.cell, contendCAS)
+		if lock == nil {
+			continue
+		}
 		better := lock
-		if plain.rate() > lock.rate() {
+		if plain != nil && plain.rate() > lock.rate() {
 			better = plain
 		}
 		if r, _, _, ok := t.against(better); ok {

@@ -9,7 +9,7 @@ import (
 
 func TestContendOnZktest(t *testing.T) {
 	r, err := RunContend(t.Context(), ContendConfig{
-		Workers: []int{1, 3}, Processes: []int{2, 1}, For: 5 * time.Second, Engine: EngineConfig{Kind: EngineEmbedded}, NoPeer: true,
+		Workers: []int{1, 3}, Processes: []int{2, 1}, For: 5 * time.Second, Engine: EngineConfig{Kind: EngineEmbedded}, Strategies: []string{contendLock, contendCAS, contendBackoff, contendAdaptive, contendCombining},
 		Workload: ContendInventory, OnProgress: func(s string) { t.Log(s) },
 	})
 	require.NoError(t, err)
