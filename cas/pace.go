@@ -36,7 +36,9 @@ type pace struct {
 const (
 	leastCycle = 100 * time.Microsecond
 	mostCrowd  = 1024
-	mostNew    = 32 // Among those who take turns a new one loses often, however few they are: it must not give way for ever.
+	// longestSleep is the most cycles that one sleeps without looking: what one believes of the time that others take may be wrong by then.
+	longestSleep = 100
+	mostNew      = 32 // Among those who take turns a new one loses often, however few they are: it must not give way for ever.
 )
 
 // low follows an estimate down quickly and up slowly, by one of so many parts at a time: a machine that is busy for a moment is no measure of anything.
@@ -144,7 +146,7 @@ func (p *pace) sleep(ahead int) time.Duration {
 	if p.gap > 0 {
 		gap = min(gap, p.gap) // A longer one than a cycle is of our own making: too many sleep.
 	}
-	return time.Duration(ahead-1) * gap * 3 / 4
+	return min(time.Duration(ahead-1)*gap*3/4, longestSleep*p.cycle)
 }
 
 // next says what to do before an attempt on what was just read. chance is a random number from 0 to 1.

@@ -140,52 +140,63 @@ func contendRatios(tallies []*contendTally, set func(string, float64)) {
 type contendCrossover struct {
 	workload string
 	of       string  // "throughput" or "p99"
-	at       float64 // workers: between the last number for which it is not so and the first for which it is, where the lines cross in a picture with logarithmic scales
-	surely   int     // the first number for which it is so in every round; 0 if for none
+	at       float64 // workers: where the lines cross in a picture with logarithmic scales
 }
 
-// contendCrossovers finds the first number of workers for which the lock is better, for throughput and for p99. It is not asked whether it stays so.
+// contendCrossovers finds the number of workers from which on the lock is better, up to the greatest that was measured, where it must be so in every round: less than that may be chance.
 func contendCrossovers(tallies []*contendTally) []contendCrossover {
 	var found []contendCrossover
 	for _, workload := range []string{ContendProfiles, ContendInventory} {
-		var locks, plains []*contendTally
-		for _, t := range tallies {
-			switch {
-			case t.cell.Workload != workload || !t.cell.Main || t.measured == 0:
-			case t.cell.Strategy == contendLock:
-				locks = append(locks, t)
-			case t.cell.Strategy == contendCAS:
-				plains = append(plains, t)
-			}
-		}
-		n := min(len(locks), len(plains))
 		for _, of := range []string{"throughput", "p99"} {
-			// How many times as good the lock is.
-			gain := func(i int) float64 {
-				if of == "p99" {
-					return plains[i].times.quantile(0.99) / locks[i].times.quantile(0.99)
-				}
-				return locks[i].rate() / plains[i].rate()
-			}
-			for i := range n {
-				if gain(i) <= 1 {
-					continue
-				}
-				c := contendCrossover{workload: workload, of: of, at: float64(locks[i].cell.Workers)}
-				if i > 0 {
-					c.at = crossing(float64(locks[i-1].cell.Workers), float64(locks[i].cell.Workers), gain(i-1), gain(i))
-				}
-				for j := i; j < n && c.surely == 0; j++ {
-					if separated(locks[j], plains[j], of) {
-						c.surely = locks[j].cell.Workers
-					}
-				}
-				found = append(found, c)
-				break
+			if at, ok := crossover(contendPairs(tallies, workload), of); ok {
+				found = append(found, contendCrossover{workload: workload, of: of, at: at})
 			}
 		}
 	}
 	return found
+}
+
+// A contendPair is the lock and plain CAS with as many workers.
+type contendPair struct{ lock, plain *contendTally }
+
+// gain is how many times as good the lock is.
+func (p contendPair) gain(of string) float64 {
+	if of == "p99" {
+		return medianOf(p.plain.p99) / medianOf(p.lock.p99)
+	}
+	return p.lock.rate() / p.plain.rate()
+}
+
+// contendPairs returns those of a workload, by the number of workers.
+func contendPairs(tallies []*contendTally, workload string) []contendPair {
+	var pairs []contendPair
+	for _, lock := range tallies {
+		if lock.cell.Workload != workload || !lock.cell.Main || lock.cell.Strategy != contendLock || lock.measured == 0 {
+			continue
+		}
+		plain := lock.cell
+		plain.Strategy = contendCAS
+		if i := slices.IndexFunc(tallies, func(t *contendTally) bool { return t.cell == plain && t.measured > 0 }); i >= 0 {
+			pairs = append(pairs, contendPair{lock, tallies[i]})
+		}
+	}
+	return pairs
+}
+
+func crossover(pairs []contendPair, of string) (at float64, ok bool) {
+	n := len(pairs)
+	if n == 0 || !separated(pairs[n-1].lock, pairs[n-1].plain, of) {
+		return 0, false
+	}
+	first := n - 1
+	for first > 0 && pairs[first-1].gain(of) > 1 {
+		first--
+	}
+	at = float64(pairs[first].lock.cell.Workers)
+	if first > 0 {
+		at = crossing(float64(pairs[first-1].lock.cell.Workers), at, pairs[first-1].gain(of), pairs[first].gain(of))
+	}
+	return at, true
 }
 
 // crossing interpolates, with logarithms, where a ratio is 1.

@@ -27,11 +27,7 @@ func ContendText(r Report, s Style) string {
 			fmt.Fprintf(&b, "%s%s\n", pad(map[bool]string{true: "so", false: ""}[i == 0], 9), line)
 		}
 	}
-	if n, ok := r.Figures["curator_lost_reply_doubled"]; ok {
-		text := "Curator's counter counted once for a write whose reply was lost. "
-		if n > 0 {
-			text = "Curator's counter counted twice for one write whose reply was lost, and told of one increment. Package cas counts once: what it wrote has a trace in the node."
-		}
+	if text := contendBeside(r); text != "" {
 		for i, line := range wrap(text, s.width()-9) {
 			fmt.Fprintf(&b, "%s%s\n", pad(map[bool]string{true: "beside", false: ""}[i == 0], 9), line)
 		}

@@ -22,71 +22,59 @@ func contendWords(v contendView) []string {
 func (v contendView) advice(workload string) string {
 	most := slices.Max(v.params.Workers)
 	lock, ok := v.at(workload, contendLock, most)
-	if !ok {
+	plain, can := v.at(workload, contendCAS, most)
+	tries, measured := v.figure(plain, contendTries)
+	base, _ := v.figure(lock, contendPerS)
+	if !ok || !can || !measured || base <= 0 {
 		return ""
-	}
-	rate := func(strategy string, workers int) float64 {
-		c, _ := v.at(workload, strategy, workers)
-		f, _ := v.figure(c, contendPerS)
-		return f
-	}
-	tries := func(strategy string) float64 {
-		c, _ := v.at(workload, strategy, most)
-		f, _ := v.figure(c, contendTries)
-		return f
 	}
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
 	say("%s, with %s. ", sentence(workload), count(most, "worker"))
-	plain, base := rate(contendCAS, most), rate(contendLock, most)
+	times := v.versus(plain)
 	switch {
-	case base <= 0 || plain <= 0:
-		return ""
-	case tries(contendCAS) < 1.1:
-		say("Two hardly ever want the same record: an update takes %s attempts, and plain CAS does %s times what the lock does. Optimistic, and nothing more. ", decimals(tries(contendCAS)), decimals(plain/base))
-	case plain >= base:
-		say("Plain CAS does %s times what the lock does, and pays with %s attempts for an update. ", decimals(plain/base), decimals(tries(contendCAS)))
+	case tries < 1.1:
+		say("Two hardly ever want the same record: plain CAS takes %s attempts for an update, and does %s times what the lock does. ", decimals(tries), decimals(times))
+	case times >= 1:
+		say("Plain CAS does %s times what the lock does, and pays with %s attempts for an update. ", decimals(times), decimals(tries))
 	default:
-		say("Plain CAS needs %s attempts for an update, which leaves %s of what the lock does: nearly all of its work is in vain. ", decimals(tries(contendCAS)), decimals(plain/base))
+		say("Plain CAS takes %s attempts for an update, and does %s times what the lock does: nearly all of its work is in vain. ", decimals(tries), decimals(times))
 	}
 	for _, of := range []struct{ figure, text string }{{"throughput", "does more"}, {"p99", "has the better p99"}} {
 		if at, ok := v.report.Figures[workload+"_crossover_"+of.figure+"_w"]; ok {
-			say("From %s on the lock %s than it. ", count(int(at+0.5), "worker"), of.text)
+			say("From %s on the lock %s. ", count(int(at+0.5), "worker"), of.text)
 		}
 	}
-	if adaptive := rate(contendAdaptive, most); adaptive > 0 {
-		c, _ := v.at(workload, contendAdaptive, most)
+	if c, ok := v.at(workload, contendAdaptive, most); ok {
 		p, _ := v.figure(c, contendP99)
 		q, _ := v.figure(lock, contendP99)
-		say("Taking turns does %s times what the lock does, with a p99 of %s against %s, and %s attempts. ", decimals(adaptive/base), span(p), span(q), decimals(tries(contendAdaptive)))
+		n, _ := v.figure(c, contendTries)
+		say("Package cas, which takes turns where that is needed, does %s times what the lock does, with a p99 of %s against %s, and %s attempts. ", decimals(v.versus(c)), span(p), span(q), decimals(n))
 	}
-	v.third(&b, workload, most, base)
+	v.third(&b, workload, most)
 	return strings.TrimSpace(b.String())
 }
 
+// versus is how many times what the lock does a cell does.
+func (v contendView) versus(c contendCell) float64 {
+	return v.report.Figures[fmt.Sprintf("%s_%s_vs_lock_%s_ratio", c.Workload, c.Strategy, c.size())]
+}
+
 // third is the option that the question hides.
-func (v contendView) third(b *strings.Builder, workload string, most int, base float64) {
+func (v contendView) third(b *strings.Builder, workload string, most int) {
 	if c, ok := v.at(workload, contendConditional, most); ok {
-		if f, _ := v.figure(c, contendPerS); f > base {
-			fmt.Fprintf(b, "Where the database can decide by itself it should: one conditional statement does %s times what the lock does. ", decimals(f/base))
+		if times := v.versus(c); times > 1 {
+			fmt.Fprintf(b, "Where the database can decide by itself it should: one conditional statement does %s times what the lock does. ", decimals(times))
 		}
 	}
-	best, bestText := 0.0, ""
+	best, in := 0.0, 0
 	for _, c := range v.params.Cells {
-		if c.Workload != workload || c.Strategy != contendCombining || c.Workers != most {
-			continue
-		}
-		lock := c
-		lock.Strategy = contendLock
-		f, _ := v.figure(c, contendPerS)
-		l, _ := v.figure(lock, contendPerS)
-		if l > 0 && f/l > best {
-			best = f / l
-			bestText = fmt.Sprintf("Combining the updates of a process does %s times what the lock does, in %s", decimals(best), processes(c.Processes))
+		if c.Workload == workload && c.Strategy == contendCombining && c.Workers == most && v.versus(c) > best {
+			best, in = v.versus(c), c.Processes
 		}
 	}
-	if best > 1.2 {
-		b.WriteString(bestText + ": neither a lock nor plain CAS, but one write for many. ")
+	if best > 2 && workload == ContendInventory {
+		fmt.Fprintf(b, "Combining the updates of a process does %s times what the lock does, in %s: neither a lock nor optimism, but one write for many. ", decimals(best), processes(in))
 	}
 }
 
