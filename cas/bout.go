@@ -14,6 +14,8 @@ type bout struct {
 	wait  wait
 	fresh bool // what functions refuse is to be checked against the newest value
 	hold  Hold // of the lock, once it is promoted
+
+	precedence precedence // of somebody else's lock
 }
 
 // serve works until one write is through, or nothing is left to be written. It answers what it can, and puts the rest back into the queue.
@@ -82,17 +84,11 @@ func (s *Store) readOrMake(ctx context.Context, path string, fresh bool) (state,
 // mayTry reports whether it is time for an attempt on what was just read, and waits otherwise.
 func (b *bout) mayTry(ctx context.Context, now *state) (bool, error) {
 	l := b.l
-	if b.hold != nil || l.s.cfg.Promotion.Lock != nil && (now.lock != "" || b.wait.conflicts >= l.s.cfg.Promotion.After) {
+	if b.hold != nil || l.s.cfg.Promotion.Lock != nil && b.wait.conflicts >= l.s.cfg.Promotion.After {
 		return b.promote(ctx, now)
 	}
-	if now.lock != "" {
-		queued, err := l.s.reg.Queued(ctx, now.lock)
-		if err != nil {
-			return false, err
-		}
-		if queued {
-			return false, pause(ctx, time.Duration((0.5+rand.Float64())*float64(max(8*l.pace.cycle, lockedPause))))
-		}
+	if free, err := b.precedence.over(ctx, l.s, now); !free {
+		return false, err
 	}
 	d := l.pace.next(&b.wait, l.s.cfg.Backoff, now, l.s.now(), rand.Float64())
 	if !d.look {
@@ -100,9 +96,6 @@ func (b *bout) mayTry(ctx context.Context, now *state) (bool, error) {
 	}
 	return false, pause(ctx, d.after)
 }
-
-// lockedPause is how long, about, an update without a lock of its own leaves alone a node in which a lock has precedence.
-const lockedPause = 2 * time.Millisecond
 
 // pause waits. It fails with the cause of ctx.
 func pause(ctx context.Context, d time.Duration) error {

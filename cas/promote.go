@@ -3,6 +3,7 @@ package cas
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/zkkit/zkkit/session"
@@ -27,14 +28,8 @@ func (b *bout) promote(ctx context.Context, now *state) (bool, error) {
 	if now.lock == lock {
 		return true, nil
 	}
-	if now.lock != "" { // another lock than ours: somebody is configured otherwise
-		queued, err := l.s.reg.Queued(ctx, now.lock)
-		if err != nil {
-			return false, err
-		}
-		if queued {
-			return false, pause(ctx, lockedPause)
-		}
+	if free, err := b.precedence.over(ctx, l.s, now); !free { // It is another lock than ours: somebody is configured otherwise.
+		return false, err
 	}
 	marked := state{envelope: now.locked(lock)}
 	version, err := l.s.reg.Write(ctx, l.path, marked.encode(), now.version)
@@ -50,6 +45,34 @@ func (b *bout) promote(ctx context.Context, now *state) (bool, error) {
 }
 
 func held(h Hold) bool { return h.Err() == nil }
+
+// A precedence is how long somebody has been waiting for others who have the lock.
+type precedence struct {
+	of    Version
+	since time.Duration
+}
+
+// over reports whether a node can be written by those who have no lock: because no lock has precedence in it, or because nobody holds that one any more. Otherwise it
+// waits for a moment, after which the node is to be read again. It does not line up for the lock: if everybody did who meets it, there would be no end of it.
+func (p *precedence) over(ctx context.Context, s *Store, now *state) (bool, error) {
+	if now.lock == "" {
+		return true, nil
+	}
+	if at := s.now(); p.of != now.version {
+		p.of, p.since = now.version, at
+	} else if at-p.since > lockedLong { // Its holder takes long, or is dead.
+		p.since = at
+		if queued, err := s.reg.Queued(ctx, now.lock); err != nil || !queued {
+			return err == nil, err
+		}
+	}
+	return false, pause(ctx, time.Duration((0.5+rand.Float64())*float64(lockedPause)))
+}
+
+const (
+	lockedPause = time.Millisecond      // between two looks at a node in which a lock has precedence, about
+	lockedLong  = 20 * time.Millisecond // after which it is looked whether somebody holds that lock
+)
 
 // unlock takes the lock's name out of a node that this bout leaves as it is. If that fails the name stays, and has no effect once the lock is free.
 func (b *bout) unlock(ctx context.Context, now *state) {

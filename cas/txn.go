@@ -233,7 +233,7 @@ func (c *commit) run(ctx context.Context) (verdict, error) {
 		return refused, err
 	}
 	if !free {
-		return refused, pause(ctx, lockedPause)
+		return refused, nil
 	}
 	return c.send(ctx, writes)
 }
@@ -250,8 +250,10 @@ func (c *commit) writes(ctx context.Context) (writes []Write, free bool, err err
 			continue
 		}
 		if base.lock != "" {
-			if queued, err := c.s.reg.Queued(ctx, base.lock); err != nil || queued {
+			if queued, err := c.s.reg.Queued(ctx, base.lock); err != nil {
 				return nil, false, err
+			} else if queued {
+				return nil, false, pause(ctx, lockedPause)
 			}
 		}
 		next := base.after(c.s.client, c.op, value, c.s.cfg.Traces)
