@@ -60,6 +60,7 @@ func (j contendJob) think() {
 type contendDone struct {
 	attempts int   // writes that were tried for it
 	combined int   // updates that shared the write
+	promoted int   // 1 if it took a lock that it would not have taken otherwise
 	ops      int   // requests that the store got, where they are counted here
 	effect   int64 // that was added
 	value    int64 // that the record had afterwards

@@ -46,6 +46,7 @@ const (
 	contendServerOps = "_server_ops"
 	contendShared    = "_combined"
 	contendFair      = "_jain"
+	contendPromoted  = "_promoted"
 )
 
 // contendFigures derives every number that the report shows.
@@ -56,6 +57,7 @@ const (
 //	..._server_ops                         requests that the servers got for an update
 //	..._combined                           updates that shared a write
 //	..._jain                               how evenly workers were served
+//	..._promoted                           the share of updates that took a lock, of those that otherwise take none
 //	<workload>_<strategy>_vs_lock_<W>_ratio, ..._vs_lock_<W>x<P>_ratio    how many times as fast as the lock; the median of the rounds' ratios, as for all ratios
 //	<workload>_adaptive_vs_better_<W>_ratio   as fast as the better of lock and plain CAS
 //	<workload>_adaptive_vs_backoff_<W>_ratio  as fast as CAS with backoff
@@ -81,6 +83,9 @@ func contendFigures(tallies []*contendTally) map[string]float64 {
 		set(name+contendTries, float64(t.attempts)/n)
 		set(name+contendShared, float64(t.combined)/n)
 		set(name+contendFair, t.jain())
+		if t.cell.Strategy == contendAdaptive || t.cell.Strategy == contendCombining {
+			set(name+contendPromoted, float64(t.promoted)/n)
+		}
 		if t.ops > 0 {
 			set(name+contendServerOps, float64(t.ops)/n)
 		}

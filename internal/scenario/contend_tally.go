@@ -15,6 +15,7 @@ type contendTally struct {
 	measured int64
 	attempts int64
 	combined int64
+	promoted int64
 	ops      int64
 	each     []int64
 
@@ -35,6 +36,7 @@ func (t *contendTally) note(w contendWindow, length time.Duration) {
 	t.measured += w.Measured
 	t.attempts += w.Attempts
 	t.combined += w.Combined
+	t.promoted += w.Promoted
 	t.ops += w.Ops
 	if len(t.each) == 0 {
 		t.each = slices.Clone(w.Each)

@@ -28,6 +28,7 @@ type contendWindow struct {
 	Measured int64        `json:"measured"` // updates that began in it: those that the sums below are about
 	Attempts int64        `json:"attempts"`
 	Combined int64        `json:"combined"`
+	Promoted int64        `json:"promoted"`
 	Ops      int64        `json:"ops"` // requests for those, 0 where the store is asked
 	Times    contendTimes `json:"times"`
 	Each     []int64      `json:"each"` // measured updates of each worker
@@ -45,6 +46,7 @@ func (w *contendWindow) add(more contendWindow) {
 	w.Measured += more.Measured
 	w.Attempts += more.Attempts
 	w.Combined += more.Combined
+	w.Promoted += more.Promoted
 	w.Ops += more.Ops
 	if w.Times == nil {
 		w.Times = contendTimes{}

@@ -128,6 +128,7 @@ func work(ctx context.Context, task contendTask, way contendWay, rnd *rand.Rand)
 			w.Each[0]++
 			w.Attempts += int64(done.attempts)
 			w.Combined += int64(done.combined)
+			w.Promoted += int64(done.promoted)
 			w.Ops += int64(done.ops)
 			w.Times.add(ended.Sub(began))
 		}

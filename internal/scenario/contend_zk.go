@@ -134,7 +134,11 @@ func contendCASWay(store *cas.Store, node func(key int) string) contendWay {
 		})
 		mu.Lock()
 		defer mu.Unlock()
-		return contendDone{attempts: stats.Attempts, combined: stats.Combined, effect: effect, value: v.N}, err
+		done := contendDone{attempts: stats.Attempts, combined: stats.Combined, effect: effect, value: v.N}
+		if stats.Promoted {
+			done.promoted = 1
+		}
+		return done, err
 	}
 }
 
