@@ -39,7 +39,7 @@ var layout = [][]entry{
 		{pkg: "docker/toxiproxy", uses: []string{toxiproxy, zerolog}}, // What is in the image of that name.
 	},
 	{{pkg: "internal/stores", testUses: []string{redis}, uses: []string{miniredis, pgx, mobyClient, mobyAPI}}},
-	{{pkg: "cas"}},
+	{{pkg: "cas", testUses: []string{"github.com/anishathalye/porcupine"}}}, // It knows of a lock only what cas.Hold says, so that it needs none.
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
 	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
 	{{pkg: "internal/scenario", uses: []string{
