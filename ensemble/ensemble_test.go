@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/zkkit/zkkit/internal/child"
 )
 
 func TestStartAndStop(t *testing.T) {
@@ -150,14 +152,14 @@ func TestPauseAndResume(t *testing.T) {
 	e := Run(t, Config{})
 	for range 20 {
 		require.NoError(t, e.servers[0].Pause())
-		state, err := threads(e.servers[0].PID())
+		state, err := child.Threads(e.servers[0].PID())
 		require.NoError(t, err)
-		require.Equal(t, stateStopped, state)
+		require.Equal(t, child.StateStopped, state)
 
 		require.NoError(t, e.servers[0].Resume())
-		state, err = threads(e.servers[0].PID())
+		state, err = child.Threads(e.servers[0].PID())
 		require.NoError(t, err)
-		require.Equal(t, stateRunning, state)
+		require.Equal(t, child.StateRunning, state)
 	}
 
 	require.NoError(t, e.servers[0].Pause())
@@ -181,7 +183,7 @@ func TestKillAndStopOfAPausedServer(t *testing.T) {
 	pid, p := e.servers[0].PID(), e.servers[0].current()
 	require.NoError(t, e.Stop())
 	require.False(t, isAlive(pid))
-	require.ErrorContains(t, p.err, "exit status 143", "it was let go on to end in order, not killed")
+	require.ErrorContains(t, p.Err(), "exit status 143", "it was let go on to end in order, not killed")
 }
 
 func TestDataDirIsKept(t *testing.T) {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/zkkit/zkkit/internal/child"
 )
 
 // patience is how long a test waits for what should be immediate. It bounds hangs and measures nothing.
@@ -90,7 +92,7 @@ func namespaces(t *testing.T) {
 }
 
 func isAlive(pid int) bool {
-	_, alive := processStart(pid)
+	_, alive := child.Alive(pid)
 	return alive
 }
 

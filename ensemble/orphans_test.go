@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/zkkit/zkkit/internal/child"
 )
 
 // ctx ends at several moments of a start. In none of them may a process or a directory be left.
@@ -104,7 +106,7 @@ func TestParentKilled(t *testing.T) {
 
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	sweep(tmp, logger)
+	child.SweepDirs(tmp, dirKind, logger)
 	require.DirExists(t, dir, "its owner lives")
 	require.True(t, isAlive(pid))
 

@@ -3,34 +3,13 @@ package ensemble
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestRing(t *testing.T) {
-	r := newRing(3)
-	require.Empty(t, r.since(0))
-	fmt.Fprint(r, "one\ntw")
-	require.Equal(t, []string{"one", "tw"}, r.since(0))
-	require.Equal(t, 1, r.total())
-	fmt.Fprint(r, "o\r\nthree\n\nfive\n")
-	require.Equal(t, []string{"three", "", "five"}, r.since(0))
-	require.Equal(t, []string{"five"}, r.since(4))
-	require.Empty(t, r.since(5))
-
-	n, err := io.WriteString(r, strings.Repeat("x", 3*logLineBytes)+"\nlast")
-	require.NoError(t, err)
-	require.Equal(t, 3*logLineBytes+5, n)
-	require.Equal(t, []string{strings.Repeat("x", logLineBytes), "last"}, r.since(5))
-}
 
 func TestZooCfg(t *testing.T) {
 	c, err := Config{}.withDefaults()
@@ -148,49 +127,4 @@ func TestFourLetter(t *testing.T) {
 	l.Close()
 	_, err = FourLetter(t.Context(), l.Addr().String(), "srvr")
 	require.ErrorContains(t, err, "refused")
-}
-
-func TestSweepTakesOnlyWhatTheDeadLeft(t *testing.T) {
-	tmp := t.TempDir()
-	me := self()
-	require.True(t, isAlive(me.pid))
-	require.False(t, me.isDead())
-	dead := owner{host: me.host, pid: 1 << 30, start: 1} // Above any number that a kernel gives.
-	name := func(o owner) string { return fmt.Sprintf("%s%s-%d-%d-123", dirPrefix, o.host, o.pid, o.start) }
-
-	mine, err := makeDir(tmp)
-	require.NoError(t, err)
-	got, ok := ownerOf(filepath.Base(mine))
-	require.True(t, ok)
-	require.Equal(t, me, got)
-
-	gone := []string{name(dead)}
-	kept := []string{
-		filepath.Base(mine),
-		name(owner{host: "00000000", pid: dead.pid, start: 1}), // Of another host: nothing is known of its processes.
-		dirPrefix + "something-else",
-		"other",
-	}
-	if me.start != 0 {
-		gone = append(gone, name(owner{host: me.host, pid: me.pid, start: me.start + 1})) // Our number, when it was another's.
-	}
-	for _, d := range append(append([]string{}, gone...), kept[1:]...) {
-		require.NoError(t, os.MkdirAll(filepath.Join(tmp, d, "1", "data"), 0o700))
-	}
-	file := dirPrefix + fmt.Sprintf("%s-%d-1-9", me.host, dead.pid)
-	require.NoError(t, os.WriteFile(filepath.Join(tmp, file), nil, 0o600))
-	link := dirPrefix + fmt.Sprintf("%s-%d-1-8", me.host, dead.pid)
-	require.NoError(t, os.Symlink(filepath.Join(tmp, "other"), filepath.Join(tmp, link)))
-
-	sweep(tmp, slog.New(slog.DiscardHandler))
-	for _, d := range gone {
-		require.NoDirExists(t, filepath.Join(tmp, d))
-	}
-	for _, d := range kept {
-		require.DirExists(t, filepath.Join(tmp, d))
-	}
-	require.FileExists(t, filepath.Join(tmp, file))
-	_, err = os.Readlink(filepath.Join(tmp, link))
-	require.NoError(t, err)
-	sweep(filepath.Join(tmp, "no such directory"), slog.New(slog.DiscardHandler))
 }

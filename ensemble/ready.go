@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/zkkit/zkkit/internal/child"
 )
 
 const (
@@ -22,27 +24,27 @@ func (s *Server) boot(ctx context.Context) error {
 	if err := s.writeHome(); err != nil {
 		return fmt.Errorf("ensemble: data directory: %w", err)
 	}
-	since := s.log.total()
+	since := s.log.Total()
 	p, err := startProcess(s.javaCommand(), s.namespace(), s.log)
 	if err != nil {
 		return fmt.Errorf("ensemble: cannot start %s: %w", e.inst.Java, err)
 	}
 	version, err := s.awaitReady(ctx, p, since)
 	if err != nil {
-		p.kill()
-		<-p.done
+		p.Kill()
+		<-p.Done()
 		return err
 	}
 	s.mu.Lock()
 	s.proc, s.version = p, version
 	s.mu.Unlock()
-	e.cfg.Logger.Info("ZooKeeper serves", "server", s.number, "addr", s.Addr(), "version", version, "pid", p.pid(), "after", time.Since(began))
+	e.cfg.Logger.Info("ZooKeeper serves", "server", s.number, "addr", s.Addr(), "version", version, "pid", p.PID(), "after", time.Since(began))
 	return nil
 }
 
 // awaitReady polls until the process serves from our data directory, and returns its version. Another server that has the port is not taken
 // for ours: it names another directory.
-func (s *Server) awaitReady(ctx context.Context, p *process, since int) (version string, err error) {
+func (s *Server) awaitReady(ctx context.Context, p *child.Process, since int) (version string, err error) {
 	late := fmt.Errorf("ensemble: server %d does not serve after %v", s.number, startTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, late)
 	defer cancel()
@@ -50,11 +52,11 @@ func (s *Server) awaitReady(ctx context.Context, p *process, since int) (version
 	defer tick.Stop()
 	for {
 		select {
-		case <-p.done:
-			log := s.log.since(since)
-			exit := &ExitError{Server: s.number, Err: p.err, Log: strings.Join(log[max(0, len(log)-exitLogLines):], "\n")}
+		case <-p.Done():
+			log := s.log.Since(since)
+			exit := &ExitError{Server: s.number, Err: p.Err(), Log: strings.Join(log[max(0, len(log)-exitLogLines):], "\n")}
 			if lostPort(log) || !s.portsAreFree() {
-				exit.Err = fmt.Errorf("%w: %s: %w", errPortTaken, s.Addr(), p.err)
+				exit.Err = fmt.Errorf("%w: %s: %w", errPortTaken, s.Addr(), p.Err())
 			}
 			return "", exit
 		case <-ctx.Done():
@@ -65,7 +67,7 @@ func (s *Server) awaitReady(ctx context.Context, p *process, since int) (version
 			return version, nil
 		}
 		// A member that cannot listen for its peers does not end: it tries again, or goes on without them.
-		if len(s.ensemble.servers) > 1 && lostPort(s.log.since(since)) {
+		if len(s.ensemble.servers) > 1 && lostPort(s.log.Since(since)) {
 			return "", fmt.Errorf("%w: one of server %d", errPortTaken, s.number)
 		}
 	}
@@ -83,7 +85,7 @@ func (s *Server) portsAreFree() bool {
 		return true // Nobody else can have them.
 	}
 	for _, port := range []int{s.ports.client, s.ports.quorum, s.ports.election} {
-		if port != 0 && !isFree(port) {
+		if port != 0 && !child.IsFree(port) {
 			return false
 		}
 	}

@@ -9,10 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/zkkit/zkkit/internal/child"
 )
 
-const stopGrace = 3 * time.Second // From SIGTERM to SIGKILL.
+const (
+	stopGrace    = 3 * time.Second // From SIGTERM to SIGKILL.
+	logLines     = 200
+	exitLogLines = 20
+)
 
 // A Server is one member of an ensemble: a process that can be paused, killed and brought back. It comes from [Ensemble.Servers] or [Ensemble.Leader].
 // It is safe for concurrent use. The zero Server is not usable.
@@ -23,17 +30,17 @@ type Server struct {
 	host     string
 	ports    ports
 	site     *Site // Nil without namespaces.
-	log      *ring
+	log      *child.Lines
 
 	change sync.Mutex // Held while the process is replaced or ended, by Restart, Stop and the end of the ensemble; taken before mu.
 
-	mu      sync.Mutex // guards the fields below
-	proc    *process   // The last one; nil only before the first has served.
+	mu      sync.Mutex     // guards the fields below
+	proc    *child.Process // The last one; nil only before the first has served.
 	version string
 }
 
 func newServer(e *Ensemble, number int) *Server {
-	return &Server{ensemble: e, number: number, home: filepath.Join(e.dir, strconv.Itoa(number)), host: loopback, log: newRing(logLines)}
+	return &Server{ensemble: e, number: number, home: filepath.Join(e.dir, strconv.Itoa(number)), host: loopback, log: child.NewLines(logLines)}
 }
 
 // Number returns the server's number, 1 for the first one: the N of server.N in ZooKeeper's configuration.
@@ -70,19 +77,19 @@ func (s *Server) ask(ctx context.Context, word string) (string, error) {
 // PID returns the process id of the server, 0 when it does not run.
 func (s *Server) PID() int {
 	p := s.current()
-	if p == nil || p.ended() {
+	if p == nil || p.Ended() {
 		return 0
 	}
-	return p.pid()
+	return p.PID()
 }
 
 // Done returns a channel that is closed when the server's process has ended, for whatever reason. After a Restart it is another channel.
-func (s *Server) Done() <-chan struct{} { return s.current().done }
+func (s *Server) Done() <-chan struct{} { return s.current().Done() }
 
 // Log returns the last lines that the server wrote, at most 200, the oldest first.
-func (s *Server) Log() string { return strings.Join(s.log.since(0), "\n") }
+func (s *Server) Log() string { return strings.Join(s.log.Since(0), "\n") }
 
-func (s *Server) current() *process {
+func (s *Server) current() *child.Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.proc
@@ -97,21 +104,21 @@ func (s *Server) lastVersion() string {
 // Pause stops the process where it stands (SIGSTOP) and blocks until every thread of it has stopped, as a rule for less than a millisecond.
 // Connections stay open, and nothing is answered. It fails with ErrNotRunning when the process has ended, and with [errors.ErrUnsupported]
 // where there is no such signal; then nothing has changed.
-func (s *Server) Pause() error { return s.current().pause() }
+func (s *Server) Pause() error { return explain(s.current().Pause()) }
 
 // Resume lets a paused process go on (SIGCONT) and blocks until it does. It does nothing to one that runs.
 // It fails with ErrNotRunning when the process has ended.
-func (s *Server) Resume() error { return s.current().resume() }
+func (s *Server) Resume() error { return explain(s.current().Resume()) }
 
 // Kill ends the process at once (SIGKILL), paused or not, and blocks until it is gone. Its data stays, and Restart brings it back.
 // It fails with ErrNotRunning when the process had ended before.
 func (s *Server) Kill() error {
 	p := s.current()
-	if p.ended() {
+	if p.Ended() {
 		return ErrNotRunning
 	}
-	p.kill()
-	<-p.done
+	p.Kill()
+	<-p.Done()
 	return nil
 }
 
@@ -121,10 +128,10 @@ func (s *Server) Stop() error {
 	s.change.Lock()
 	defer s.change.Unlock()
 	p := s.current()
-	if p.ended() {
+	if p.Ended() {
 		return ErrNotRunning
 	}
-	p.terminate(stopGrace)
+	p.End(syscall.SIGTERM, stopGrace)
 	return nil
 }
 
@@ -141,7 +148,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 	ctx, release := s.ensemble.untilStop(ctx)
 	defer release()
-	s.current().terminate(stopGrace)
+	s.current().End(syscall.SIGTERM, stopGrace)
 	for attempt := 1; ; attempt++ {
 		err := s.boot(ctx)
 		if err == nil || attempt == portAttempts || !errors.Is(err, errPortTaken) {
@@ -161,6 +168,6 @@ func (s *Server) end() {
 	s.change.Lock()
 	defer s.change.Unlock()
 	if p := s.current(); p != nil {
-		p.terminate(stopGrace)
+		p.End(syscall.SIGTERM, stopGrace)
 	}
 }

@@ -8,9 +8,14 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/zkkit/zkkit/internal/child"
 )
 
-const portAttempts = 5
+const (
+	portAttempts = 5
+	dirKind      = "ensemble" // Of temporary directories.
+)
 
 // Start starts a ZooKeeper and blocks until all its servers serve, ctx ends, or a minute has passed.
 //
@@ -18,7 +23,9 @@ const portAttempts = 5
 // On failure no process is left and no directory that Start made. The error is ErrConfig for a Config that cannot be, ErrNotInstalled when
 // there is no ZooKeeper or no Java, an [*ExitError] with the last lines of the server's log when one died before it served, ErrNoLinks
 // for a Config.Network on a system that lacks the addresses, ErrNoNamespaces for Config.Namespaces where they cannot be, an error of package partition if its names are taken, or ctx's cause.
-func Start(ctx context.Context, cfg Config) (*Ensemble, error) { return start(ctx, cfg, freePorts) }
+func Start(ctx context.Context, cfg Config) (*Ensemble, error) {
+	return start(ctx, cfg, child.FreePorts)
+}
 
 // start is Start with a source of ports, so that a test can lose the race for one.
 func start(ctx context.Context, cfg Config, pick func(n int) ([]int, error)) (_ *Ensemble, err error) {
@@ -33,10 +40,10 @@ func start(ctx context.Context, cfg Config, pick func(n int) ([]int, error)) (_ 
 		return nil, err
 	}
 	e := &Ensemble{cfg: cfg, inst: inst, dir: cfg.DataDir, stopping: make(chan struct{})}
-	sweep(os.TempDir(), cfg.Logger)
+	child.SweepDirs(os.TempDir(), dirKind, cfg.Logger)
 	if e.dir == "" {
 		e.ownsDir = true
-		e.dir, err = makeDir(os.TempDir())
+		e.dir, err = child.MakeDir(os.TempDir(), dirKind)
 	} else if e.dir, err = filepath.Abs(e.dir); err == nil {
 		err = checkMembers(e.dir, cfg.Servers)
 	}
@@ -149,8 +156,8 @@ func (e *Ensemble) boot(ctx context.Context) error {
 	if failed != nil {
 		e.each(func(s *Server) {
 			if p := s.current(); p != nil {
-				p.kill()
-				<-p.done
+				p.Kill()
+				<-p.Done()
 			}
 		})
 		return failed
@@ -168,7 +175,7 @@ func (e *Ensemble) checkQuorumPorts(ctx context.Context) error {
 	}
 	for _, s := range e.servers {
 		mode, err := s.Mode(ctx)
-		if err == nil && mode == "follower" && !isFree(s.ports.quorum) {
+		if err == nil && mode == "follower" && !child.IsFree(s.ports.quorum) {
 			return fmt.Errorf("%w: server %d would lead on port %d", errPortTaken, s.number, s.ports.quorum)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/zkkit/zkkit/internal/child"
 	"github.com/zkkit/zkkit/partition"
 )
 
@@ -60,7 +61,7 @@ func TestConfigDefaults(t *testing.T) {
 func taken(port, place int) func(int) ([]int, error) {
 	first := true
 	return func(n int) ([]int, error) {
-		ports, err := freePorts(n)
+		ports, err := child.FreePorts(n)
 		if first && err == nil {
 			ports[place] = port
 		}
@@ -102,7 +103,7 @@ func TestPortTakenAlways(t *testing.T) {
 	t.Setenv("TMPDIR", tmp)
 	tries := 0
 	_, err := start(t.Context(), Config{Installation: fakeJava(t, "echo java.net.BindException: Die Adresse wird schon verwendet; exit 1")},
-		func(n int) ([]int, error) { tries++; return freePorts(n) })
+		func(n int) ([]int, error) { tries++; return child.FreePorts(n) })
 	require.ErrorIs(t, err, errPortTaken)
 	require.ErrorIs(t, err, ErrExited)
 	require.Equal(t, portAttempts, tries)
@@ -135,7 +136,7 @@ func requireEmpty(t *testing.T, dir string) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
-		require.NotContains(t, e.Name(), dirPrefix)
+		require.NotContains(t, e.Name(), dirKind)
 	}
 }
 

@@ -40,13 +40,14 @@ var layout = [][]entry{
 		}},
 		{pkg: "docker/toxiproxy", uses: []string{toxiproxy, zerolog}}, // What is in the image of that name.
 	},
+	{{pkg: "internal/stores", uses: []string{redis, miniredis, pgx}}},
 	{{pkg: "cas"}},
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
 	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
 	{{pkg: "internal/scenario", uses: []string{
 		"github.com/anishathalye/porcupine",
 		// The subjects that fail, and what they fail on.
-		goZooKeeper, "github.com/go-redsync/redsync", redis, "github.com/jackc/pgx", "modernc.org/sqlite", "github.com/alicebob/miniredis",
+		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, "modernc.org/sqlite", miniredis,
 	}}},
 	{{pkg: "docker/sample"}}, // A service to copy, and its test.
 	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}, testUses: []string{goZooKeeper}}},
@@ -56,12 +57,14 @@ const (
 	module      = "github.com/zkkit/zkkit"
 	goZooKeeper = "github.com/go-zookeeper/zk"
 	redis       = "github.com/redis/go-redis"
+	miniredis   = "github.com/alicebob/miniredis"
+	pgx         = "github.com/jackc/pgx"
 	toxiproxy   = "github.com/Shopify/toxiproxy"
 	zerolog     = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
 )
 
 var (
-	testTools     = []string{"ensemble", "ensemble/containers", "partition", "zktest"}
+	testTools     = []string{"ensemble", "ensemble/containers", "internal/stores", "partition", "zktest"}
 	testLibraries = []string{"github.com/stretchr/testify", "go.uber.org/goleak", "github.com/rogpeppe/go-internal", "pgregory.net/rapid"}
 	vagueNames    = []string{"util", "utils", "common", "types", "helpers", "misc"}
 )

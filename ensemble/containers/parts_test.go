@@ -2,7 +2,6 @@ package containers
 
 import (
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
@@ -85,23 +84,6 @@ func TestPlanOfANetwork(t *testing.T) {
 	require.ErrorContains(t, err, "no room")
 	_, err = plan(nil)
 	require.ErrorContains(t, err, "no room")
-}
-
-func TestOwner(t *testing.T) {
-	me := self()
-	back, ok := parseOwner(me.String())
-	require.True(t, ok)
-	require.Equal(t, me, back)
-	require.False(t, me.isDead())
-	if me.start != 0 {
-		me.start++
-		require.True(t, me.isDead(), "another process of that number")
-	}
-	require.Equal(t, os.Getpid(), me.pid)
-	for _, label := range []string{"", "x", "deadbeef-1", "deadbeef-1-2-3", "deadbeef-99999999999999999999-1"} {
-		_, ok := parseOwner(label)
-		require.False(t, ok, label)
-	}
 }
 
 func TestIsLocal(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 	api "github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
+
+	"github.com/zkkit/zkkit/internal/child"
 )
 
 // Start starts a ZooKeeper and a Toxiproxy and blocks until all servers serve, ctx ends, or a minute has passed for any of them; pulling images
@@ -55,7 +57,7 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 	}
 	began := time.Now()
 	e.labels = testcontainers.GenericLabels()
-	maps.Copy(e.labels, map[string]string{ownerLabel: self().String(), ensembleLabel: e.id})
+	maps.Copy(e.labels, map[string]string{ownerLabel: child.Self().String(), ensembleLabel: e.id})
 	if err := e.makeNetworks(ctx); err != nil {
 		return nil, err
 	}

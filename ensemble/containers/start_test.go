@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/zkkit/zkkit/internal/child"
 )
 
 // nowhere is an image of a registry that nobody runs, on this machine.
@@ -35,7 +37,7 @@ func TestImageThatIsNotThere(t *testing.T) {
 		require.ErrorContains(t, err, c.says)
 		require.NotContains(t, err.Error(), "\n")
 	}
-	require.Empty(t, left(t, e, ownerLabel+"="+self().String()))
+	require.Empty(t, left(t, e, ownerLabel+"="+child.Self().String()))
 }
 
 func TestImageFromTheEnvironment(t *testing.T) {
@@ -76,7 +78,7 @@ func TestImageOfSomethingElse(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "zk1", exit.Name)
 	require.Contains(t, exit.Log, "zkctl")
-	require.Empty(t, left(t, e, ownerLabel+"="+self().String()))
+	require.Empty(t, left(t, e, ownerLabel+"="+child.Self().String()))
 }
 
 func TestStartCancelled(t *testing.T) {
@@ -91,7 +93,7 @@ func TestStartCancelled(t *testing.T) {
 		} else {
 			require.ErrorContains(t, err, "changed my mind", after)
 		}
-		require.Empty(t, left(t, e, ownerLabel+"="+self().String()), after)
+		require.Empty(t, left(t, e, ownerLabel+"="+child.Self().String()), after)
 	}
 }
 

@@ -33,12 +33,27 @@ func guard(cmd *exec.Cmd) (release func(), err error) {
 // Watch starts a shell that waits on a pipe which only this process holds open, and kills the process group when that pipe breaks: when this process has died, however
 // it died. Once the group has ended, release ends the shell, without killing what may have the number by then.
 func Watch(group int) (release func(), err error) {
+	return watch(syscall.SIGKILL, "-"+strconv.Itoa(group))
+}
+
+// watchPaused lets stopped processes go on when this one has died. Their parent is one of them: until then no other process can have their numbers.
+func watchPaused(pids []int) (release func(), err error) {
+	numbers := make([]string, len(pids))
+	for i, pid := range pids {
+		numbers[i] = strconv.Itoa(pid)
+	}
+	return watch(syscall.SIGCONT, numbers...)
+}
+
+// watch starts the shell that sends the signal to processes, or groups, which kill has a minus for.
+func watch(sig syscall.Signal, targets ...string) (release func(), err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	sh := exec.Command("/bin/sh", "-c", `read -r _; kill -KILL "-$1" 2>/dev/null`, "sh", strconv.Itoa(group))
+	script := `read -r _; sig=$1; shift; for p; do kill -s "$sig" -- "$p" 2>/dev/null; done`
+	sh := exec.Command("/bin/sh", append([]string{"-c", script, "sh", strconv.Itoa(int(sig))}, targets...)...)
 	sh.Stdin = r
 	sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := sh.Start(); err != nil {

@@ -1,6 +1,8 @@
 package child
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -10,8 +12,15 @@ import (
 //
 // The kernel sends the signal of a dying parent when the *thread* dies that forked the child. So the caller is locked to its thread, see
 // [runtime.LockOSThread], and stays so until the child has ended.
-func Tie(cmd *exec.Cmd) (release func(), err error) {
-	own(cmd).Pdeathsig = syscall.SIGKILL
+func Tie(cmd *exec.Cmd) (release func(), err error) { return TieBy(cmd, syscall.SIGKILL) }
+
+// TieBy is [Tie] with another signal, for a server that has something of its own to put away, and which that signal makes do so at once.
+func TieBy(cmd *exec.Cmd, sig os.Signal) (release func(), err error) {
+	s, ok := sig.(syscall.Signal)
+	if !ok {
+		return nil, fmt.Errorf("%v is no signal", sig)
+	}
+	own(cmd).Pdeathsig = s
 	return func() {}, cmd.Start()
 }
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package ensemble
+package child
 
 import (
 	"io/fs"

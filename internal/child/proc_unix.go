@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package ensemble
+package child
 
 import (
 	"errors"
@@ -23,8 +23,8 @@ func ps(pid int) (state, began string, err error) {
 	return fields[0], strings.Join(fields[1:], " "), nil
 }
 
-// processStart returns when the process began, in seconds since 1970, and whether it is alive. A zombie is not.
-func processStart(pid int) (start int64, alive bool) {
+// Alive returns when the process began, in seconds since 1970, and whether it is alive. A zombie is not.
+func Alive(pid int) (start int64, alive bool) {
 	state, began, err := ps(pid)
 	if state == "" {
 		_, exited := errors.AsType[*exec.ExitError](err)
@@ -36,14 +36,32 @@ func processStart(pid int) (start int64, alive bool) {
 	return start, !strings.HasPrefix(state, "Z")
 }
 
-// threads tells what the threads of a process do: here they stop together.
-func threads(pid int) (threadState, error) {
+// Threads tells what the threads of a process do: here they stop together.
+func Threads(pid int) (ThreadState, error) {
 	state, _, err := ps(pid)
 	switch {
 	case state == "":
-		return stateMixed, err
+		return StateMixed, err
 	case strings.HasPrefix(state, "T"):
-		return stateStopped, nil
+		return StateStopped, nil
 	}
-	return stateRunning, nil
+	return StateRunning, nil
+}
+
+// children returns the processes whose parent is pid. A zombie is none.
+func children(pid int) ([]int, error) {
+	out, err := exec.Command("ps", "-A", "-o", "pid=", "-o", "ppid=", "-o", "state=").Output()
+	if err != nil {
+		return nil, err
+	}
+	var found []int
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if len(fields) == 3 && fields[1] == strconv.Itoa(pid) && !strings.HasPrefix(fields[2], "Z") {
+			if n, err := strconv.Atoi(fields[0]); err == nil {
+				found = append(found, n)
+			}
+		}
+	}
+	return found, nil
 }

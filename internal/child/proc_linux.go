@@ -1,4 +1,4 @@
-package ensemble
+package child
 
 import (
 	"os"
@@ -21,8 +21,8 @@ func stat(path string) ([]string, error) {
 	return fields, nil
 }
 
-// processStart returns when the process began, in clock ticks since the machine did, and whether it is alive. A zombie is not.
-func processStart(pid int) (start int64, alive bool) {
+// Alive returns when the process began, in clock ticks since the machine did, and whether it is alive. A zombie is not.
+func Alive(pid int) (start int64, alive bool) {
 	fields, err := stat(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return 0, !os.IsNotExist(err)
@@ -31,12 +31,32 @@ func processStart(pid int) (start int64, alive bool) {
 	return start, !strings.Contains("ZX", fields[0])
 }
 
-// threads tells what the threads of a process do.
-func threads(pid int) (threadState, error) {
+// children returns the processes whose parent is pid. A zombie is none.
+func children(pid int) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var found []int
+	for _, entry := range entries {
+		n, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		fields, err := stat(filepath.Join("/proc", entry.Name(), "stat"))
+		if err == nil && fields[1] == strconv.Itoa(pid) && !strings.Contains("ZX", fields[0]) {
+			found = append(found, n)
+		}
+	}
+	return found, nil
+}
+
+// Threads tells what the threads of a process do.
+func Threads(pid int) (ThreadState, error) {
 	tasks := filepath.Join("/proc", strconv.Itoa(pid), "task")
 	entries, err := os.ReadDir(tasks)
 	if err != nil {
-		return stateMixed, err
+		return StateMixed, err
 	}
 	stopped, running := 0, 0
 	for _, task := range entries {
@@ -44,7 +64,7 @@ func threads(pid int) (threadState, error) {
 		switch {
 		case os.IsNotExist(err): // It ended meanwhile.
 		case err != nil:
-			return stateMixed, err
+			return StateMixed, err
 		case fields[0] == "T":
 			stopped++
 		default:
@@ -53,9 +73,9 @@ func threads(pid int) (threadState, error) {
 	}
 	switch {
 	case running == 0 && stopped > 0:
-		return stateStopped, nil
+		return StateStopped, nil
 	case stopped == 0 && running > 0:
-		return stateRunning, nil
+		return StateRunning, nil
 	}
-	return stateMixed, nil
+	return StateMixed, nil
 }
