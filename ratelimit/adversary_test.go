@@ -39,18 +39,20 @@ func play(s setting, p plan) int64 {
 	w := newWorld(s, p.speeds)
 	members := newMembers(s.count, p.moves)
 	for _, h := range p.habits {
-		a := w.servers[h.server]
-		for i := range h.times {
-			t := start + h.from + int64(i)*h.every
-			w.at(t, func(now int64) {
-				if h.cut && s.share {
-					n, since := members.seenBy(h.server, now)
-					w.alone(now, a, h.direct, n, since)
-					return
-				}
-				w.ask(now, a, h.direct, h.lend, h.out, h.back, h.fate, h.use, start+h.useAt)
-			})
+		a, left := w.servers[h.server], h.times
+		var again func(now int64)
+		again = func(now int64) {
+			if left--; left > 0 {
+				w.at(now+h.every, again)
+			}
+			if h.cut && s.share {
+				n, since := members.seenBy(h.server, now)
+				w.alone(now, a, h.direct, n, since)
+				return
+			}
+			w.ask(now, a, h.direct, h.lend, h.out, h.back, h.fate, h.use, start+h.useAt)
 		}
+		w.at(start+h.from, again)
 	}
 	w.run()
 	return worst(w.admitted, s.window)
@@ -136,6 +138,7 @@ func (a *adversary) habit() habit {
 	if a.rng.IntN(2) == 0 { // Again and again.
 		h.times = 1 + a.rng.IntN(120)
 		h.every = []int64{a.limit.Per.Microseconds() / max(a.limit.Max, 1), a.life(), a.life() - 1, 1 + a.pick(a.horizon/20), a.window / 100}[a.rng.IntN(5)]
+		h.every = max(h.every, 1)
 	}
 	if a.lease.Batch > 0 && a.rng.IntN(4) > 0 {
 		h.lend = min(a.amount(), a.lease.Batch)
@@ -201,11 +204,12 @@ func (a *adversary) change(p plan) plan {
 		case 8:
 			again := a.habit()
 			h.direct, h.lend = again.direct, again.lend
-		case 9: // The same on another server.
-			if len(p.habits) < 12 {
-				other := *h
-				other.server = (h.server + 1) % a.count
-				p.habits = append(p.habits, other)
+		case 9: // The same on the other servers, or on one of them.
+			same := *h
+			for range []int{1, a.count - 1}[a.rng.IntN(2)] {
+				if same.server = (same.server + 1) % a.count; len(p.habits) < 12 {
+					p.habits = append(p.habits, same)
+				}
 			}
 		case 10: // As far off as is allowed for.
 			p.speeds[a.rng.IntN(a.count)] = []float64{1, 1 / (1 + 0.99/rates), 1 + 0.99/rates}[a.rng.IntN(3)]
@@ -222,21 +226,24 @@ func (a *adversary) change(p plan) plan {
 	return p
 }
 
-// search returns the most that it found a way to have admitted, after so many tries: several climbs, each from another place.
+// search returns the most that it found a way to have admitted, after so many tries: half of them from several places, and half from the best of these on.
 func (a *adversary) search(tries int) (most int64, best plan) {
 	const climbs = 4
 	for range climbs {
 		p := a.plan()
-		found := play(a.setting, p)
-		for range tries / climbs {
-			next := a.change(p)
-			if n := play(a.setting, next); n >= found {
-				found, p = n, next
-			}
-		}
-		if found > most {
+		if found, p := a.climb(p, play(a.setting, p), tries/2/climbs); found > most {
 			most, best = found, p
 		}
 	}
-	return most, best
+	return a.climb(best, most, tries/2)
+}
+
+func (a *adversary) climb(p plan, found int64, tries int) (int64, plan) {
+	for range tries {
+		next := a.change(p)
+		if n := play(a.setting, next); n >= found {
+			found, p = n, next
+		}
+	}
+	return found, p
 }

@@ -64,7 +64,7 @@ func (l *Limiter) decideHere(key string, cost int64) (d Decision, p place, known
 	p, refusal, refused := l.choose(key, cost)
 	now := l.clock.now()
 	if l.lends() {
-		desk := l.desks.at(p.name, now, l.life)
+		desk := l.desks.at(p.tag, now, l.life)
 		desk.mu.Lock()
 		defer desk.mu.Unlock()
 		if desk.touched = now; desk.purse.take(now, cost) {
@@ -72,14 +72,14 @@ func (l *Limiter) decideHere(key string, cost int64) (d Decision, p place, known
 		}
 	}
 	if !refused {
-		refusal, refused = l.denied.refuses(l.clock, p.name, cost)
+		refusal, refused = l.denied.refuses(l.clock, p.tag, cost)
 	}
 	return refusal, p, refused
 }
 
 // askAll asks Redis about all, of those places that may be asked, and decides.
 func (l *Limiter) askAll(ctx context.Context, a *asked, decisions []Decision) error {
-	sent, patience := l.clock.early(), l.cfg.Timeout.Microseconds()
+	sent, patience := l.clock.now(), l.cfg.Timeout.Microseconds()
 	var now asked
 	for i, p := range a.places {
 		may, tries := l.breaker(p).may(sent, patience)
@@ -94,8 +94,8 @@ func (l *Limiter) askAll(ctx context.Context, a *asked, decisions []Decision) er
 		return nil
 	}
 	within, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
+	defer cancel()
 	answers, errs := askAll(within, l.client, now.places, now.questions)
-	cancel()
 	l.stats.asked(len(now.index))
 	var wrong []error
 	judged := make(map[*breaker]bool) // One failure of many questions is one failure.
@@ -104,11 +104,13 @@ func (l *Limiter) askAll(ctx context.Context, a *asked, decisions []Decision) er
 		switch {
 		case err == nil:
 			decisions[now.index[i]] = answers[i].decision()
-			l.denied.shard(p.name).learn(p.name, now.questions[i].direct, sent, &answers[i])
+			if answers[i].retry > 0 {
+				l.denied.learn(p.tag, now.questions[i].direct, sent, &answers[i])
+			}
 			if judged[b] {
 				continue
 			}
-		case judged[b] && ctx.Err() == nil && unreachable(err):
+		case judged[b] && over(ctx) == nil && unreachable(err):
 			err = errOutage
 		}
 		if !errors.Is(err, errOutage) {

@@ -36,8 +36,8 @@ func (l *Limiter) SteadyBound(window time.Duration) int64 {
 		length += l.hold // What was lent before the period may be used in it.
 	}
 	sum := int64(0)
-	for _, r := range l.parts {
-		sum = plus(sum, r.most(length))
+	for _, r := range l.rooms {
+		sum = plus(sum, r.rule.most(length))
 	}
 	return sum
 }

@@ -32,6 +32,17 @@ func seeds() uint64 {
 	return 1
 }
 
+// tries is how many schedules each of them plays.
+const tries = 1200
+
+// tries returns how many for a setting: a lease together with a share is two things to get right at once.
+func (s setting) tries() int {
+	if s.share && s.lease.Batch > 0 {
+		return 3 * tries
+	}
+	return tries
+}
+
 // settings are what is declared to have a bound.
 func settings() map[string]setting {
 	half := Limit{Max: 50, Per: time.Minute, Kind: Bucket{Burst: 50}} // At most 100 per minute.
@@ -68,7 +79,7 @@ func TestNoScheduleExceedsTheBound(t *testing.T) {
 			t.Parallel()
 			bound, most := s.bound(), int64(0)
 			for seed := range seeds() {
-				found, p := newAdversary(s, seed).search(4000)
+				found, p := newAdversary(s, seed).search(s.tries())
 				require.LessOrEqual(t, found, bound, "by %+v", p)
 				most = max(most, found)
 			}
@@ -89,7 +100,7 @@ func TestTheAdversaryFindsWhatIsWrong(t *testing.T) {
 			s := settings()["leases"]
 			change(&s)
 			bound := s.bound()
-			found, _ := newAdversary(s, 0).search(4000)
+			found, _ := newAdversary(s, 0).search(s.tries())
 			t.Logf("%d, where %d are declared", found, bound)
 			require.Greater(t, found, bound)
 		})

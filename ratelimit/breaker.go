@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +12,8 @@ import (
 //
 // It is safe for concurrent use. The zero breaker is closed: all may ask.
 type breaker struct {
+	troubled atomic.Bool // something has failed since the last answer; else there is nothing to look at
+
 	mu     sync.Mutex // guards all below
 	failed int        // in a row
 	open   bool
@@ -29,6 +32,9 @@ const (
 
 // may reports whether the caller may ask, and whether it is the one that tries, which is expected to be back after patience.
 func (b *breaker) may(now, patience int64) (ok, tries bool) {
+	if !b.troubled.Load() {
+		return true, false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.open {
@@ -43,10 +49,14 @@ func (b *breaker) may(now, patience int64) (ok, tries bool) {
 
 // worked notes an answer, and reports whether it ended an outage.
 func (b *breaker) worked() (ended bool) {
+	if !b.troubled.Load() {
+		return false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ended = b.open
 	b.failed, b.open, b.wait = 0, false, 0
+	b.troubled.Store(false)
 	return ended
 }
 
@@ -54,6 +64,7 @@ func (b *breaker) worked() (ended bool) {
 func (b *breaker) broke(now int64, tried bool) (began bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.troubled.Store(true)
 	b.failed++
 	if b.failed < breakAfter || b.open && !tried { // Those that were on their way when it opened say nothing new.
 		return false

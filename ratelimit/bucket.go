@@ -8,8 +8,8 @@ import (
 
 // A bucket counts in units so small that a token and what a microsecond adds are both whole numbers of them.
 //
-// Its state is not what it contains but what it lacks, so that a key that nobody uses lacks nothing and needs no state. What is lent and not yet used is still in the bucket, as
-// far as filling is concerned: the bucket fills up to its capacity less what is lent. That is escrow. Let Φ be what can still be used without filling: tokens and loans. Φ is never
+// Its state is not what it contains but when it will have filled up, so that a key that nobody uses needs no state. What is lent and not yet used is still in the bucket, as far as
+// filling is concerned: the bucket fills up to its capacity less what is lent. That is escrow. Let Φ be what can still be used without filling: tokens and loans. Φ is never
 // more than the capacity; what is used takes from Φ, a loan takes nothing, a loan that expires takes what nobody can use any more. So in any period of length T there is used what
 // Φ was at its beginning and what was filled in since, at most capacity + rate * T, whoever used it.
 type bucket struct {
@@ -40,62 +40,63 @@ func gcd(a, b int64) int64 {
 
 func (b *bucket) burst() int64 { return b.capacity / b.token }
 
-// filled returns what a bucket lacks that has been filling for some time.
-func (b *bucket) filled(lack, time int64) int64 {
-	if time > lack/b.rate { // Before the product, which could overflow.
+// lacks returns what a bucket lacks at a time that will be full at another, but for a part of a microsecond.
+func (b *bucket) lacks(full, part, at int64) int64 {
+	if full < at {
 		return 0
 	}
-	return lack - time*b.rate
+	return (full-at)*b.rate + part
 }
 
+// full is the inverse of lacks.
+func (b *bucket) full(lack, at int64) (full, part int64) { return at + lack/b.rate, lack % b.rate }
+
 func (b *bucket) step(s state, now int64, q question) (answer, state) {
-	at, lack := now, int64(0)
+	full, part := now, int64(0)
 	if s.known {
-		at, lack = s.at, s.used
-		now = max(now, at) // A clock that was set back stands still.
+		full, part = s.at, s.used
+		now = max(now, full-b.capacity/b.rate) // A clock that was set back stands still.
 	}
 	expired, used, out := settled(s.loans, now, q.ended)
 	for _, l := range expired {
-		if l.expiry > at {
-			lack, at = b.filled(lack, l.expiry-at), l.expiry
-		}
-		lack += l.size * b.token
+		full, part = b.full(b.lacks(full, part, l.expiry)+l.size*b.token, l.expiry)
 	}
-	lack = b.filled(lack, now-at) + used*b.token
-
+	lack := b.lacks(full, part, now) + used*b.token
 	lent := outstanding(out) * b.token
-	free := (b.capacity - lack - lent) / b.token
+	free := b.capacity - lack - lent
 	a := answer{store: used > 0}
-	if free >= max(q.direct, 1) {
+	need := max(q.direct, 1) * b.token
+	if free >= need {
 		a.ok, a.store = true, true
-		a.lent = min(q.lend, free-q.direct)
 		lack += q.direct * b.token
+		free -= q.direct * b.token
+		need = b.token
+		a.lent = min(q.lend, free/b.token)
 		switch {
 		case a.lent == 0:
 		case q.hold == 0:
 			lack += a.lent * b.token
+			free -= a.lent * b.token
 		default:
 			out = b.lend(&a, out, loan{id: q.id, size: a.lent, expiry: now + q.hold})
+			free -= outstanding(out)*b.token - lent
 			lent = outstanding(out) * b.token
 		}
 	}
-	free = b.capacity - lack - lent
-	a.left = max(0, free/b.token)
-	need := int64(1)
-	if !a.ok {
-		need = max(q.direct, 1)
-	}
 	// While something is lent the bucket may stop filling before that, so this is the soonest.
-	if short := need*b.token - free; short > 0 {
+	if short := need - free; short > 0 {
 		a.retry = ceilDiv(short, b.rate)
 	}
-	full := now
-	if n := len(out); n > 0 {
-		full = out[n-1].expiry
+	full, part = b.full(lack, now)
+	reset := full
+	if part > 0 {
+		reset++
 	}
-	full += ceilDiv(lack+lent, b.rate)
-	a.reset, a.expiry = full-now, full/1000+1
-	return a, state{known: true, at: now, used: lack, loans: out}
+	if n := len(out); n > 0 {
+		reset = out[n-1].expiry + ceilDiv(lack+lent, b.rate)
+	}
+	a.left, a.reset, a.expiry = max(0, free)/b.token, reset-now, reset/1000+1
+	return a, state{known: true, at: full, used: part, loans: out}
 }
 
 // lend adds a loan, unless it is there already.
@@ -134,4 +135,7 @@ func (b *bucket) share(n int64) (rule, bool) {
 	return part, err == nil
 }
 
-func (b *bucket) spent(at int64) state { return state{known: true, at: at, used: b.capacity} }
+func (b *bucket) spent(at int64) state {
+	full, part := b.full(b.capacity, at)
+	return state{known: true, at: full, used: part}
+}

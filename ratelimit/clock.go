@@ -9,25 +9,27 @@ import (
 // is suspended, where Go's monotonic clock stands still: a laptop that wakes up must find its leases expired. It is safe for concurrent use; the zero clock is not ready.
 type clock struct {
 	start     time.Time
-	suspended time.Duration
-	slept     atomic.Int64 // since start, as far as it was looked
+	suspended time.Duration // before start
+	slept     atomic.Int64  // since, as far as it was looked
+	gap       atomic.Int64  // between the time of day and the monotonic clock when that was
 }
 
 func startClock() *clock { return &clock{start: time.Now(), suspended: suspended()} }
 
-// now returns the time, suspensions included.
+// now returns the time. A suspension sets the time of day forward and leaves the monotonic clock where it was, so the kernel, which takes longer to answer, is asked how long the
+// machine was suspended only when the two have moved against each other. It may also be that the time of day was set.
 func (c *clock) now() int64 {
-	// The two kernel clocks are not read at one instant, so what is below a suspension's length is noise.
-	if d := suspended() - c.suspended; d > 5*time.Millisecond {
-		c.slept.Store(int64(d))
+	t := time.Now()
+	went := t.Sub(c.start)
+	gap := t.UnixNano() - c.start.UnixNano() - int64(went)
+	if d := gap - c.gap.Load(); d > int64(time.Millisecond) || d < -int64(time.Millisecond) {
+		if s := suspended() - c.suspended; s > 5*time.Millisecond { // The kernel's clocks are not read at one instant: what is shorter is noise.
+			c.slept.Store(int64(s))
+		}
+		c.gap.Store(gap)
 	}
-	return c.early()
+	return c.start.UnixMicro() + (went + time.Duration(c.slept.Load())).Microseconds()
 }
 
-// early is now without a look for a new suspension: cheaper, and too early after one. The time at which something is sent may be that.
-func (c *clock) early() int64 {
-	return c.start.UnixMicro() + (time.Since(c.start) + time.Duration(c.slept.Load())).Microseconds()
-}
-
-// of returns the time at which t was read from the system, in this clock's time.
-func (c *clock) of(t time.Time) int64 { return c.start.UnixMicro() + t.Sub(c.start).Microseconds() }
+// of returns the time at which t was read from the system, or a later one if the machine was suspended since.
+func (c *clock) of(t time.Time) int64 { return c.now() - time.Since(t).Microseconds() }

@@ -9,7 +9,8 @@ import (
 // A denyCache remembers until when Redis will deny, so that who asks again and again is answered here. It is exact: what is kept is the time that Redis itself named, and nothing
 // but time brings tokens back, as no lease gives any back.
 //
-// When the time has come one request goes and asks, and the others that come meanwhile wait for its answer: else all that hammer at one key would go to Redis at the same instant.
+// When the time has come one request goes and asks, and the others that come meanwhile wait for its answer: else all that hammer at one key would go to Redis at the same instant. If it
+// was admitted, as many may follow as Redis said that there is left, and then one asks again.
 //
 // It is safe for concurrent use. The zero denyCache is not ready.
 type denyCache struct {
@@ -30,6 +31,7 @@ type denial struct {
 	cost  int64         // that was refused, and with it all that cost more
 	until int64         // by this server's clock
 	reset int64         // when the key is as new
+	spare int64         // when the time has come: how many there are for those who need not wait for who has gone to ask
 	asked chan struct{} // closed when who has gone to ask is back; nil when nobody has gone
 }
 
@@ -45,27 +47,32 @@ func (d *denyCache) shard(key string) *denyShard {
 	return &d.shards[maphash.String(d.seed, key)%uint64(len(d.shards))]
 }
 
-// look returns a refusal, or whether its caller is to go and ask. Whoever is to go calls the returned function with the answer, or with nothing if there was none.
+// look returns a refusal, or that its caller is to ask. One that goes for others, too, is given what it has to bring back, whether it was answered or not.
 // It waits for who has gone before, and fails with the cause of ctx.
-func (d *denyCache) look(ctx context.Context, c *clock, key string, cost int64) (_ Decision, refused bool, tell func(sent int64, a *answer), err error) {
+func (d *denyCache) look(ctx context.Context, c *clock, key string, cost int64) (_ Decision, refused bool, goes *denial, err error) {
 	s := d.shard(key)
 	for {
 		s.mu.Lock()
 		e := s.keys[key]
 		if e == nil || e.cost > cost { // Nothing is known of so few.
 			s.mu.Unlock()
-			return Decision{}, false, func(sent int64, a *answer) { s.learn(key, cost, sent, a) }, nil
+			return Decision{}, false, nil, nil
 		}
-		if now := c.early(); now < e.until {
+		if now := c.now(); now < e.until {
 			decision := e.decision(now)
 			s.mu.Unlock()
 			return decision, true, nil, nil
 		}
 		asked := e.asked
-		if asked == nil {
+		switch {
+		case e.spare >= cost:
+			e.spare -= cost
+			s.mu.Unlock()
+			return Decision{}, false, nil, nil
+		case asked == nil:
 			e.asked = make(chan struct{})
 			s.mu.Unlock()
-			return Decision{}, false, func(sent int64, a *answer) { s.back(key, cost, sent, a, e) }, nil
+			return Decision{}, false, e, nil
 		}
 		s.mu.Unlock()
 		select {
@@ -85,7 +92,7 @@ func (d *denyCache) refuses(c *clock, key string, cost int64) (Decision, bool) {
 	if e == nil || e.cost > cost {
 		return Decision{}, false
 	}
-	now := c.early()
+	now := c.now()
 	return e.decision(now), now < e.until
 }
 
@@ -94,10 +101,8 @@ func (e *denial) decision(now int64) Decision {
 }
 
 // learn remembers an answer that makes who comes next wait.
-func (s *denyShard) learn(key string, cost, sent int64, a *answer) {
-	if a == nil || a.retry == 0 {
-		return
-	}
+func (d *denyCache) learn(key string, cost, sent int64, a *answer) {
+	s := d.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learnLocked(key, cost, sent, a)
@@ -118,12 +123,13 @@ func (s *denyShard) learnLocked(key string, cost, sent int64, a *answer) {
 		s.keys[key] = &next
 	case e.until <= sent, next.cost < e.cost, next.cost == e.cost && next.until > e.until:
 		// What was said of fewer says more, as long as it holds.
-		e.cost, e.until, e.reset = next.cost, next.until, next.reset
+		e.cost, e.until, e.reset, e.spare = next.cost, next.until, next.reset, 0
 	}
 }
 
-// back ends the errand of who has gone to ask.
-func (s *denyShard) back(key string, cost, sent int64, a *answer, e *denial) {
+// back ends the errand of who has gone to ask. The answer is nil if there was none.
+func (d *denyCache) back(key string, cost, sent int64, a *answer, e *denial) {
+	s := d.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(e.asked)
@@ -132,8 +138,9 @@ func (s *denyShard) back(key string, cost, sent int64, a *answer, e *denial) {
 	case a == nil: // The next one may try.
 	case a.retry > 0:
 		s.learnLocked(key, cost, sent, a)
-	case s.keys[key] == e && e.until <= sent+a.retry:
-		delete(s.keys, key)
+	case e.until > sent: // Somebody has learnt of a refusal meanwhile.
+	default:
+		e.cost, e.spare = 1, a.left
 	}
 }
 

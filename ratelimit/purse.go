@@ -94,17 +94,19 @@ type pace struct {
 	used  int64 // since the last question, of the purse and beside it
 	asked int64 // when that was
 	size  int64 // of the last batch
+	full  bool  // it would have been larger if it could
 }
 
 // next returns how much to borrow on top of what is used at once.
 func (p *pace) next(now, life, most int64) int64 {
-	size := p.used
+	want := p.used
 	if age := now - p.asked; p.asked == 0 {
-		size = 0 // Nothing is known yet.
+		want = 0 // Nothing is known yet.
 	} else if age > 0 {
-		size = min(p.used, exact/life) * life / (2 * age)
+		want = min(p.used, exact/life) * life / (2 * age)
 	}
-	p.size = min(size, 2*p.size+1, most)
+	want = min(want, 2*p.size+1)
+	p.size, p.full = min(want, most), want > most
 	p.used, p.asked = 0, now
 	return p.size
 }

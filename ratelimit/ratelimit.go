@@ -72,9 +72,8 @@ type Limiter struct {
 	client redis.UniversalClient
 	limit  Limit
 	cfg    Config
-	suffix string
 	whole  rule
-	parts  []rule // of the sub-buckets; one if there are none
+	rooms  []*room // of the sub-buckets, the largest first; one if there are none
 
 	life, hold int64 // of leases, here and in Redis
 	escrow     bool
@@ -82,9 +81,10 @@ type Limiter struct {
 
 	clock    *clock
 	denied   *denyCache
-	desks    desks
+	desks    *desks
 	shares   *shares
 	breakers []breaker // by stretches of slots in a cluster, else one
+	flows    []flow    // the same
 	turn     atomic.Uint64
 	stats    stats
 
@@ -104,12 +104,18 @@ func New(client redis.UniversalClient, limit Limit, cfg Config) (*Limiter, error
 		return nil, err
 	}
 	l := &Limiter{
-		client: client, limit: limit, cfg: cfg, suffix: limit.suffix(cfg.Spread), whole: whole,
-		life: cfg.Lease.Life.Microseconds(), clock: startClock(), denied: newDenyCache(), desks: desks{keys: make(map[string]*desk)},
+		client: client, limit: limit, cfg: cfg, whole: whole,
+		life: cfg.Lease.Life.Microseconds(), clock: startClock(), denied: newDenyCache(), desks: newDesks(),
 		breakers: make([]breaker, 1),
 	}
-	if l.parts, err = limit.divide(cfg.Spread); err != nil {
+	parts, err := limit.divide(cfg.Spread)
+	if err != nil {
 		return nil, err
+	}
+	for _, r := range parts {
+		l.rooms = append(l.rooms, &room{
+			prefix: cfg.Prefix + "{", suffix: "}" + limit.suffix(cfg.Spread), rule: r, script: r.script(), parameters: r.parameters(),
+		})
 	}
 	_, isBucket := whole.(*bucket)
 	l.escrow = cfg.Lease.Batch > 0 && (cfg.Lease.Escrow || !isBucket)
@@ -120,6 +126,10 @@ func New(client redis.UniversalClient, limit Limit, cfg Config) (*Limiter, error
 	l.shares = newShares(whole, l.clock.now())
 	if _, ok := client.(*redis.ClusterClient); ok {
 		l.breakers = make([]breaker, clusterBreakers)
+	}
+	l.flows = make([]flow, len(l.breakers))
+	for i := range l.flows {
+		l.flows[i].client, l.flows[i].timeout = client, cfg.Timeout
 	}
 	l.closed, l.close = context.WithCancelCause(context.Background())
 	return l, nil
@@ -189,7 +199,7 @@ func (l *Limiter) Limit() Limit { return l.limit }
 
 // Most returns the most that can be admitted at once, and so the greatest cost.
 func (l *Limiter) Most() int64 {
-	return l.parts[len(l.parts)-1].burst() // That of the smallest part.
+	return l.rooms[len(l.rooms)-1].rule.burst()
 }
 
 // Allow is AllowN for one.
@@ -232,10 +242,21 @@ func (l *Limiter) check(ctx context.Context, key string, n int64) error {
 // A place is where a key, or a part of one, is counted.
 type place struct {
 	key  string // as the caller gave it
-	name string // in Redis
-	rule rule
-	slot int // in a cluster, else 0
+	tag  string // that or a part of it, which the caches here and the slots of a cluster go by
+	slot int    // in a cluster, else 0
+	room *room
 }
+
+// A room is what all keys have in common, or the same part of all.
+type room struct {
+	prefix, suffix string // around the tag
+	rule           rule
+	script         *script
+	parameters     []any // of the rule
+}
+
+// name returns the place's name in Redis.
+func (p place) name() string { return p.room.prefix + p.tag + p.room.suffix }
 
 // decide finds the place, and asks whoever knows.
 func (l *Limiter) decide(ctx context.Context, key string, n int64) (Decision, error) {
@@ -254,21 +275,28 @@ func (l *Limiter) lends() bool { return l.cfg.Lease.Batch > 0 }
 
 // ask asks Redis, unless it is known what it would say or nobody may ask now. The answer is nil if there was none; sent is by when it was not sent yet.
 func (l *Limiter) ask(ctx context.Context, p place, q question) (_ Decision, _ *answer, sent int64, err error) {
-	refusal, refused, tell, err := l.denied.look(ctx, l.clock, p.name, max(q.direct, 1))
+	cost := max(q.direct, 1)
+	refusal, refused, goes, err := l.denied.look(ctx, l.clock, p.tag, cost)
 	if refused || err != nil {
 		return refusal, nil, 0, err
 	}
-	var a *answer
-	defer func() { tell(sent, a) }()
-	sent = l.clock.early()
+	d, a, sent, err := l.askRedis(ctx, p, q)
+	if goes != nil {
+		l.denied.back(p.tag, cost, sent, a, goes)
+	} else if a != nil && a.retry > 0 {
+		l.denied.learn(p.tag, cost, sent, a)
+	}
+	return d, a, sent, err
+}
+
+func (l *Limiter) askRedis(ctx context.Context, p place, q question) (_ Decision, _ *answer, sent int64, err error) {
+	sent = l.clock.now()
 	b := l.breaker(p)
 	may, tries := b.may(sent, l.cfg.Timeout.Microseconds())
 	if !may {
 		return l.decideAlone(p, q), nil, 0, nil
 	}
-	within, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
-	got, err := ask(within, l.client, p.rule, p.name, q)
-	cancel()
+	a, err := l.flow(p).ask(ctx, p, q)
 	l.stats.asked(1)
 	if err := l.judge(ctx, b, tries, err); err != nil {
 		if errors.Is(err, errOutage) {
@@ -276,8 +304,7 @@ func (l *Limiter) ask(ctx context.Context, p place, q question) (_ Decision, _ *
 		}
 		return Decision{}, nil, 0, err
 	}
-	a = &got
-	return a.decision(), a, sent, nil
+	return a.decision(), &a, sent, nil
 }
 
 // decideAlone has the outage policy decide, if there is anything to decide.
@@ -299,8 +326,8 @@ func (l *Limiter) judge(ctx context.Context, b *breaker, tried bool, err error) 
 			l.cfg.Logger.Info("Redis can be asked again")
 		}
 		return nil
-	case ctx.Err() != nil: // The caller's, which says nothing of Redis.
-		return context.Cause(ctx)
+	case over(ctx) != nil: // The caller's, which says nothing of Redis.
+		return over(ctx)
 	case !unreachable(err):
 		b.worked()
 		l.stats.failed()
@@ -314,6 +341,17 @@ func (l *Limiter) judge(ctx context.Context, b *breaker, tried bool, err error) 
 	return errOutage
 }
 
+// over returns why ctx has ended, nil if it has not. What waits for a connection until the deadline of ctx may be back before ctx knows that it has ended.
+func over(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
 func (a *answer) decision() Decision {
 	d := Decision{OK: a.ok, Remaining: a.left, ResetAfter: micros(a.reset), Source: FromRedis}
 	if !a.ok {
@@ -324,9 +362,11 @@ func (a *answer) decision() Decision {
 
 func (l *Limiter) breaker(p place) *breaker { return &l.breakers[p.slot*len(l.breakers)/slots] }
 
+func (l *Limiter) flow(p place) *flow { return &l.flows[p.slot*len(l.flows)/slots] }
+
 // nextTry returns when Redis will be asked again, if it cannot be now: of all servers of a cluster, the soonest.
 func (l *Limiter) nextTry() time.Duration {
-	now, soonest := l.clock.early(), int64(0)
+	now, soonest := l.clock.now(), int64(0)
 	for i := range l.breakers {
 		if t := l.breakers[i].nextTry(now); t > 0 && (soonest == 0 || t < soonest) {
 			soonest = t

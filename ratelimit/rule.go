@@ -49,8 +49,8 @@ type answer struct {
 // A state is what is known of a key that was used. The zero state is a key that was not.
 type state struct {
 	known bool
-	at    int64 // the time of a bucket; of a window, the number of the newest cell
-	used  int64 // what a bucket lacks, in its units; of a window, what was admitted in the newest cell
+	at    int64 // when a bucket lacks nothing; of a window, the number of the newest cell
+	used  int64 // of a bucket, what it lacks at that time none the less, which comes within a microsecond; of a window, what was admitted in the newest cell
 	cells []cell
 	loans []loan // by expiry
 }

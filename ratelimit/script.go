@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -37,24 +38,35 @@ var (
 	windowScript = newScript(serverTime + windowLua)
 )
 
-func (b *bucket) script() *script   { return bucketScript }
-func (b *bucket) parameters() []any { return []any{b.capacity, b.rate, b.token} }
-func (w *window) script() *script   { return windowScript }
-func (w *window) parameters() []any { return []any{w.max, w.width, w.back} }
+func (b *bucket) script() *script { return bucketScript }
+func (w *window) script() *script { return windowScript }
 
-// command returns a question as EVALSHA, which names the script, or as EVAL, which brings it.
-func command(ctx context.Context, r rule, key string, q question, eval bool) *redis.IntSliceCmd {
-	s := r.script()
+// Formatted once, as they go with every question.
+func (b *bucket) parameters() []any { return texts(b.capacity, b.rate, b.token) }
+func (w *window) parameters() []any { return texts(w.max, w.width, w.back) }
+
+func texts(numbers ...int64) (all []any) {
+	for _, n := range numbers {
+		all = append(all, strconv.FormatInt(n, 10))
+	}
+	return all
+}
+
+// newCommand returns a question as EVALSHA, which names the script, or as EVAL, which brings it. go-redis repeats it if its reply is lost. To repeat one counts twice what is admitted
+// once, and does no harm.
+func newCommand(ctx context.Context, p place, q question, eval bool) *redis.IntSliceCmd {
 	args := make([]any, 0, 11+len(q.ended))
 	if eval {
-		args = append(args, "eval", s.text, 1, key)
+		args = append(args, "eval", p.room.script.text, 1, p.name())
 	} else {
-		args = append(args, "evalsha", s.sha, 1, key)
+		args = append(args, "evalsha", p.room.script.sha, 1, p.name())
 	}
-	args = append(args, r.parameters()...)
-	args = append(args, q.direct, q.lend, q.hold, q.id)
-	for _, id := range q.ended {
-		args = append(args, id)
+	args = append(append(args, p.room.parameters...), q.direct)
+	if q.lend > 0 || len(q.ended) > 0 {
+		args = append(args, q.lend, q.hold, q.id)
+		for _, id := range q.ended {
+			args = append(args, id)
+		}
 	}
 	c := redis.NewIntSliceCmd(ctx, args...)
 	c.SetFirstKeyPos(3)
@@ -65,11 +77,11 @@ func command(ctx context.Context, r rule, key string, q question, eval bool) *re
 func noScript(err error) bool { return err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") }
 
 // ask puts one question to Redis.
-func ask(ctx context.Context, client redis.UniversalClient, r rule, key string, q question) (answer, error) {
-	c := command(ctx, r, key, q, false)
+func ask(ctx context.Context, client redis.UniversalClient, p place, q question) (answer, error) {
+	c := newCommand(ctx, p, q, false)
 	_ = client.Process(ctx, c) // Its error is the command's.
 	if noScript(c.Err()) {
-		c = command(ctx, r, key, q, true)
+		c = newCommand(ctx, p, q, true)
 		_ = client.Process(ctx, c)
 	}
 	return answered(c)
@@ -86,7 +98,7 @@ func askAll(ctx context.Context, client redis.UniversalClient, places []place, q
 	for _, eval := range []bool{false, true} {
 		pipe := client.Pipeline()
 		for _, i := range todo {
-			commands[i] = command(ctx, places[i].rule, places[i].name, qs[i], eval)
+			commands[i] = newCommand(ctx, places[i], qs[i], eval)
 			_ = pipe.Process(ctx, commands[i]) // It is sent by Exec.
 		}
 		_, _ = pipe.Exec(ctx) // Its error is the first of the commands' own.

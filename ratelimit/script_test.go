@@ -100,10 +100,7 @@ func TestScriptsAreTheFunction(t *testing.T) {
 			for range rapid.IntRange(1, 25).Draw(t, "questions") {
 				now += later(t, r)
 				q := questions(t, r, s, &serial)
-				args := append(append([]any{now}, r.parameters()...), q.direct, q.lend, q.hold, q.id)
-				for _, id := range q.ended {
-					args = append(args, id)
-				}
+				args := append([]any{now}, newCommand(t.Context(), place{tag: key, room: &room{script: r.script(), parameters: r.parameters()}}, q, false).Args()[4:]...)
 				got, err := c.Eval(t.Context(), told.text, []string{key}, args...).Int64Slice()
 				require.NoError(t, err)
 

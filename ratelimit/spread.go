@@ -53,13 +53,14 @@ func (l Limit) divide(parts int) ([]rule, error) {
 
 // choose returns where a request is counted: at one of the sub-buckets that have not said no, in turns. If all have, it returns the refusal that ends first.
 func (l *Limiter) choose(key string, n int64) (p place, refusal Decision, refused bool) {
-	if len(l.parts) == 1 {
+	if len(l.rooms) == 1 {
 		return l.place(key, key, 0), Decision{}, false
 	}
 	start := l.turn.Add(1)
-	for i := range uint64(len(l.parts)) {
-		p = l.place(key, "", int((start+i)%uint64(len(l.parts))))
-		d, no := l.denied.refuses(l.clock, p.name, n)
+	for i := range uint64(len(l.rooms)) {
+		k := int((start + i) % uint64(len(l.rooms)))
+		p = l.place(key, part(key, k, len(l.rooms)), k)
+		d, no := l.denied.refuses(l.clock, p.tag, n)
 		if !no {
 			return p, Decision{}, false
 		}
@@ -72,10 +73,7 @@ func (l *Limiter) choose(key string, n int64) (p place, refusal Decision, refuse
 
 // place returns where a key, or a part of it, is counted.
 func (l *Limiter) place(key, tag string, i int) place {
-	if tag == "" {
-		tag = part(key, i, len(l.parts))
-	}
-	p := place{key: key, name: l.cfg.Prefix + "{" + tag + "}" + l.suffix, rule: l.parts[i]}
+	p := place{key: key, tag: tag, room: l.rooms[i]}
 	if len(l.breakers) > 1 {
 		p.slot = slot(tag)
 	}

@@ -8,32 +8,38 @@ import (
 
 // The text of a state is what Redis stores and what an operator sees, numbers with a space between them:
 //
-//	bucket   1700000000123456 40000 k3f:20:1700000001123456
-//	         the time, what it lacks, and each loan as id:size:expiry
-//	window   1813333 4 31 2=20 7=11 k3f:20:1700000001123456
-//	         the number of the newest cell, what was admitted in it and in the older ones, each of these as age=number, and each loan
+//	bucket   1700000000123456 2 k3f:20:1700000001123456
+//	         when it will have filled up, in microseconds, and what it will lack even then; each loan as id:size:expiry. The first number alone if there is no more.
+//	window   1813333 35 2=20 7=11 k3f:20:1700000001123456
+//	         the number of the newest cell, and what was admitted in all cells; each of the older ones as age=number; and each loan
 //
 // A loan is in it from when it is given until it is used up or has expired.
 
 func (b *bucket) text(s state) string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "%d %d", s.at, s.used)
+	fmt.Fprintf(&t, "%d", s.at)
+	if s.used > 0 || len(s.loans) > 0 {
+		fmt.Fprintf(&t, " %d", s.used)
+	}
 	writeLoans(&t, s.loans)
 	return t.String()
 }
 
 func (w *window) text(s state) string {
 	var t strings.Builder
-	older := int64(0)
-	for _, c := range s.cells {
-		older += c.used
-	}
-	fmt.Fprintf(&t, "%d %d %d", s.at, s.used, older)
+	fmt.Fprintf(&t, "%d %d", s.at, s.used+admitted(s.cells))
 	for _, c := range s.cells {
 		fmt.Fprintf(&t, " %d=%d", c.age, c.used)
 	}
 	writeLoans(&t, s.loans)
 	return t.String()
+}
+
+func admitted(cells []cell) (sum int64) {
+	for _, c := range cells {
+		sum += c.used
+	}
+	return sum
 }
 
 func writeLoans(t *strings.Builder, loans []loan) {
@@ -42,11 +48,15 @@ func writeLoans(t *strings.Builder, loans []loan) {
 	}
 }
 
-func (b *bucket) read(text string) (state, error) { return read(text, 2) }
+func (b *bucket) read(text string) (state, error) { return read(text) }
 
-func (w *window) read(text string) (state, error) { return read(text, 3) }
+func (w *window) read(text string) (state, error) {
+	s, err := read(text)
+	s.used -= admitted(s.cells)
+	return s, err
+}
 
-func read(text string, head int) (state, error) {
+func read(text string) (state, error) {
 	s := state{known: true}
 	for i, field := range strings.Fields(text) {
 		var err error
@@ -55,8 +65,6 @@ func read(text string, head int) (state, error) {
 			s.at, err = strconv.ParseInt(field, 10, 64)
 		case i == 1:
 			s.used, err = strconv.ParseInt(field, 10, 64)
-		case i < head:
-			_, err = strconv.ParseInt(field, 10, 64) // A sum of what follows.
 		case isLoan:
 			l := loan{id: id}
 			_, err = fmt.Sscanf(rest, "%d:%d", &l.size, &l.expiry)

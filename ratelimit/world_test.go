@@ -234,18 +234,16 @@ func (w *world) refund(now int64, a *actor) {
 	n := a.purse.left()
 	a.purse.batches = nil
 	b := w.rule.(*bucket)
-	ended, next := b.step(w.state, now, question{direct: b.burst() + 1}) // No answer, but the state of now.
-	_ = ended
-	next.used = max(0, next.used-n*b.token)
-	w.state = next
+	w.state.at, w.state.used = b.full(max(0, b.lacks(w.state.at, w.state.used, now)-n*b.token), now)
 }
 
 // alone has a server decide by its share, of so many that there have been since a time.
 func (w *world) alone(now int64, a *actor, n, servers, since int64) {
 	for range n {
-		if d := a.shares.decide(a.local(now), "key", 1, servers, a.local(since)); d.OK {
-			w.admit(now, 1)
+		if d := a.shares.decide(a.local(now), "key", 1, servers, a.local(since)); !d.OK {
+			return
 		}
+		w.admit(now, 1)
 	}
 }
 
