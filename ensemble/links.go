@@ -132,3 +132,13 @@ func (s *Server) hosts() string {
 	}
 	return b.String()
 }
+
+// CanLink tries whether this machine has the addresses that Config.Network asks for. It returns nil, or an error that wraps ErrNoLinks, in one line.
+func CanLink() error {
+	host := linkHost(1, 2)
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return linkError(host, err)
+	}
+	return l.Close()
+}

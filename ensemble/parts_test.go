@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -127,4 +129,14 @@ func TestFourLetter(t *testing.T) {
 	l.Close()
 	_, err = FourLetter(t.Context(), l.Addr().String(), "srvr")
 	require.ErrorContains(t, err, "refused")
+}
+
+func TestCanLink(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has all of 127.0.0.0/8: run it there")
+	}
+	require.NoError(t, CanLink())
+	err := linkError("127.77.1.2", syscall.EADDRNOTAVAIL)
+	require.ErrorIs(t, err, ErrNoLinks)
+	require.NotContains(t, err.Error(), "\n")
 }

@@ -26,6 +26,7 @@ import (
 // its lock and ours must exclude each other, and in those of zkctl server, for what session never asks of a server.
 var layout = [][]entry{
 	{{pkg: "internal/child"}},
+	{{pkg: "internal/docker", uses: []string{testcontainers, mobyClient, mobyAPI, errdefs}}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/sqlfence"}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},
@@ -33,14 +34,10 @@ var layout = [][]entry{
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
 	{{pkg: "ensemble"}},
 	{
-		{pkg: "ensemble/containers", uses: []string{
-			"github.com/testcontainers/testcontainers-go",
-			"github.com/moby/moby/client", "github.com/moby/moby/api", "github.com/containerd/errdefs", // What its API is made of.
-			toxiproxy,
-		}},
+		{pkg: "ensemble/containers", uses: []string{testcontainers, mobyClient, mobyAPI, toxiproxy}},
 		{pkg: "docker/toxiproxy", uses: []string{toxiproxy, zerolog}}, // What is in the image of that name.
 	},
-	{{pkg: "internal/stores", uses: []string{redis, miniredis, pgx}}},
+	{{pkg: "internal/stores", testUses: []string{redis}, uses: []string{miniredis, pgx, mobyClient, mobyAPI}}},
 	{{pkg: "cas"}},
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
 	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
@@ -54,13 +51,17 @@ var layout = [][]entry{
 }
 
 const (
-	module      = "github.com/zkkit/zkkit"
-	goZooKeeper = "github.com/go-zookeeper/zk"
-	redis       = "github.com/redis/go-redis"
-	miniredis   = "github.com/alicebob/miniredis"
-	pgx         = "github.com/jackc/pgx"
-	toxiproxy   = "github.com/Shopify/toxiproxy"
-	zerolog     = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
+	module         = "github.com/zkkit/zkkit"
+	goZooKeeper    = "github.com/go-zookeeper/zk"
+	redis          = "github.com/redis/go-redis"
+	miniredis      = "github.com/alicebob/miniredis"
+	pgx            = "github.com/jackc/pgx"
+	toxiproxy      = "github.com/Shopify/toxiproxy"
+	testcontainers = "github.com/testcontainers/testcontainers-go"
+	mobyClient     = "github.com/moby/moby/client" // What its API is made of, with the two below.
+	mobyAPI        = "github.com/moby/moby/api"
+	errdefs        = "github.com/containerd/errdefs"
+	zerolog        = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
 )
 
 var (

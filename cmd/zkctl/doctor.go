@@ -27,10 +27,10 @@ func newDoctorCmd(c *console, runF func(context.Context, *doctorOptions) error) 
 	}
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say which engines and faults work on this machine, and how to get the others",
-		Long: `Say which engines and faults work on this machine, and how to get the others. To know that a ZooKeeper that is
-installed here works, it is started and stopped, which takes a second or two.`,
-		Annotations: map[string]string{notes: "Exit codes:\n  0    the engine that --engine auto stands for works\n  2    wrong usage\n  4    it does not\n\n" + environment},
+		Short: "Say which engines, stores and faults work on this machine, and how to get the others",
+		Long: `Say which engines, stores and faults work on this machine, and how to get the others. To know that a ZooKeeper, a Redis
+and a PostgreSQL that are installed here work, they are started and stopped, which takes some seconds.`,
+		Annotations: map[string]string{notes: "Exit codes:\n  0    the engine that --engine auto stands for works\n  2    wrong usage\n  4    it does not\n\n" + environment + environmentOfStores},
 		Example: `  zkctl doctor
   zkctl doctor --servers zk1:2181,zk2:2181
   zkctl doctor --toxiproxy http://127.0.0.1:8474`,
@@ -48,7 +48,7 @@ installed here works, it is started and stopped, which takes a second or two.`,
 	f.SortFlags = false
 	serversFlag(cmd, &o.servers)
 	newFlag(cmd, &o.toxiproxy, "toxiproxy", "URL", "", "ask a Toxiproxy that runs elsewhere what it can do", aURL)
-	f.BoolVar(&o.quick, "quick", false, "start no ZooKeeper: only look what is installed")
+	f.BoolVar(&o.quick, "quick", false, "start nothing: only look what is installed")
 	f.BoolVar(&o.json, "json", false, "print one JSON object and nothing else")
 	return cmd
 }
@@ -58,6 +58,8 @@ type diagnosis struct {
 	// Auto is the engine that --engine auto stands for, "" if that one does not work.
 	Auto      string         `json:"auto"`
 	Engines   []engineState  `json:"engines"`
+	Stores    []storeState   `json:"stores"`
+	Cuts      []cutState     `json:"cuts"`
 	Faults    []faultState   `json:"faults"`
 	Toxiproxy toxiproxyState `json:"toxiproxy"`
 	Lacking   []lack         `json:"not_possible"`
@@ -93,7 +95,7 @@ type lack struct {
 func lacking() []lack {
 	return []lack{
 		{"lost SYNs", "the kernel completes every connection to a proxy: a dial that hangs takes network namespaces (root), a firewall or containers"},
-		{"cuts between servers", "not part of this version, which starts a single server; of servers that run elsewhere, only our own clients are cut off"},
+		{"servers elsewhere", "those that are named are not cut off from each other, nor from other clients than those of the run"},
 		{"a Toxiproxy elsewhere", "package partition can use one in a Go test; zkctl partition always uses the one built in"},
 	}
 }
@@ -136,6 +138,11 @@ func diagnose(ctx context.Context, c *console, o *doctorOptions) (diagnosis, err
 		dockerState(ctx),
 		embeddedState(ctx),
 	}
+	d.Cuts = cutStates(ctx, d.Engines)
+	if !o.quick {
+		s.doing("starting a Redis and a PostgreSQL, and stopping them", 0)
+	}
+	d.Stores = storeStates(ctx, c, o.quick)
 	if o.toxiproxy != "" {
 		s.doing("asking the Toxiproxy at "+o.toxiproxy, 0)
 	}

@@ -13,6 +13,17 @@ func doctorText(d diagnosis, style scenario.Style) string {
 	for _, e := range d.Engines {
 		t.row(cell(e.Kind)+e.Status, engineText(e))
 	}
+	t.WriteString("\nSTORES, which an experiment writes to\n")
+	for _, s := range d.Stores {
+		t.row(cell(s.Name)+s.Status, s.Detail)
+	}
+	t.WriteString("\nCUTS, made with zkctl partition --cut\n")
+	for _, cut := range d.Cuts {
+		t.row(cell(string(cut.Where))+yesNo(cut.Possible), cut.About)
+		for _, line := range cut.How {
+			t.row("", line)
+		}
+	}
 	t.WriteString("\nFAULTS, made by the Toxiproxy " + d.Toxiproxy.BuiltIn + " that is built in\n")
 	for _, f := range d.Faults {
 		about := f.About
@@ -28,7 +39,7 @@ func doctorText(d diagnosis, style scenario.Style) string {
 			t.row(cell("reachable")+"no", x.Error)
 		default:
 			t.row(cell("reachable")+"yes", x.Error)
-			t.row(cell("gate")+map[bool]string{true: "yes", false: "no"}[x.Gate],
+			t.row(cell("gate")+yesNo(x.Gate),
 				map[bool]string{true: "a drop and a jam are complete", false: "a drop and a jam are what the stock toxics make of them"}[x.Gate])
 			for i, caveat := range x.Caveats {
 				t.row(cell(map[bool]string{true: "caveats"}[i == 0]), caveat)
@@ -59,6 +70,13 @@ func engineText(e engineState) string {
 		parts = append(parts, strings.TrimSpace("ZooKeeper "+e.Version)+" in "+e.Home+", "+strings.TrimSpace("Java "+e.JavaVersion)+" at "+e.Java)
 	}
 	return strings.Join(append(parts, e.Detail), "; ")
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
 }
 
 // cell is a name, filled up to the column of what is said of it in a word.

@@ -26,6 +26,11 @@ const environmentHere = `  ZOOKEEPER_HOME  the ZooKeeper that is started here, w
   JAVA_HOME       the Java that runs it, where it is not the one in PATH
   NO_COLOR        no colour, unless --color always`
 
+// environmentOfStores is what more the environment says about what an experiment writes to.
+const environmentOfStores = `
+  ZKKIT_POSTGRES_DSN
+                  a PostgreSQL that runs already, as a URL, instead of one that is started here`
+
 // engineFlags gives a command the flags that say which ZooKeeper to use.
 func engineFlags(cmd *cobra.Command, to *scenario.EngineConfig) {
 	newFlag(cmd, &to.Kind, "engine", "ENGINE", scenario.EngineAuto, "where the ZooKeeper comes from\n"+

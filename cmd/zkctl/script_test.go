@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/zkkit/zkkit/ensemble"
+	"github.com/zkkit/zkkit/internal/stores"
 	"github.com/zkkit/zkkit/session"
 )
 
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 //	[!] znode PATH           says whether $SERVER has a znode there
 //	noprocess                waits until no process has this script's directory in its arguments: no server of its is left
 //
-// the program worker of a user (see there), and the conditions [zookeeper] and [netns].
+// the program worker of a user (see there), and the conditions [zookeeper], [netns], [redis] and [postgres].
 func TestScripts(t *testing.T) {
 	shared := &sharedServer{}
 	t.Cleanup(shared.stop) // After the scripts, which run in parallel below this test.
@@ -63,7 +64,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition knows [zookeeper] and [netns]. Where one is required and there is none, the script fails instead of being skipped.
+// condition knows [zookeeper], [netns], [redis] and [postgres]. Where one is required and there is none, the script fails instead of being skipped.
 func condition(name string) (bool, error) {
 	var word string
 	var err error
@@ -73,6 +74,12 @@ func condition(name string) (bool, error) {
 		_, err = ensemble.Find()
 	case "netns":
 		word, err = name, ensemble.CanNamespaces(context.Background())
+	case "redis":
+		word = name
+		_, err = stores.FindRedis()
+	case "postgres":
+		word = name
+		_, err = stores.FindPostgres()
 	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}

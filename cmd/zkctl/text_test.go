@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -106,14 +107,55 @@ VERDICT  SAFE (exit 0)
 `, benchServerText(r, o, scenario.Style{}))
 }
 
+func TestCutAt(t *testing.T) {
+	yes := func() error { return nil }
+	no := func() error { return errors.New("impossible") }
+	all := map[string]bool{"local": true, "docker": true, "embedded": true}
+	for _, c := range []struct {
+		where         scenario.Where
+		works         map[string]bool
+		link, isolate func() error
+		want          string
+	}{
+		{scenario.WhereHolder, all, no, no, "local docker embedded"},
+		{scenario.WhereHolder, map[string]bool{"connect": true}, no, no, "connect"},
+		{scenario.WhereFollower, all, yes, no, "local docker"},
+		{scenario.WhereMinority, all, no, yes, "docker"},
+		{scenario.WhereLeader, all, no, yes, "local docker"},
+		{scenario.WhereLeader, all, yes, no, "docker"},
+		{scenario.WhereLeader, map[string]bool{"embedded": true, "connect": true}, yes, yes, ""},
+	} {
+		s := cutAt(c.where, c.works, c.link, c.isolate)
+		require.Equal(t, c.want, strings.Join(s.Engines, " "), c.where)
+		require.Equal(t, c.want != "", s.Possible)
+		require.NotEmpty(t, s.About)
+	}
+}
+
 func TestDoctorText(t *testing.T) {
 	text := doctorText(diagnosis{
-		Engines:   []engineState{{Kind: "local", Status: statusFound, Version: "3.8.0", Home: "/opt/zk", Java: "/bin/java", Detail: "not started"}},
+		Engines: []engineState{{Kind: "local", Status: statusFound, Version: "3.8.0", Home: "/opt/zk", Java: "/bin/java", Detail: "not started"}},
+		Stores:  []storeState{{Name: "redis", Status: statusMissing, Kind: "embedded", Detail: "no Redis found: get one"}},
+		Cuts: []cutState{
+			cutAt(scenario.WhereFollower, map[string]bool{"local": true}, func() error { return nil }, nil),
+			cutAt(scenario.WhereLeader, map[string]bool{"local": true}, nil, func() error { return errors.New("no network namespaces: be root") }),
+		},
 		Faults:    faults(),
 		Toxiproxy: toxiproxyState{BuiltIn: "v2.12.0", URL: "http://tp:8474", Reachable: true, Caveats: []string{"Nothing counts.", "A port is free."}},
 		Lacking:   lacking(),
 	}, scenario.Style{})
 	require.Contains(t, text, "  local      found      ZooKeeper 3.8.0 in /opt/zk, Java at /bin/java; not started\n")
+	require.Contains(t, text, "  redis      missing    no Redis found: get one\n")
+	require.Contains(t, text, `
+  follower   yes        the holder's server, a follower, from its leader; the holder still talks to
+                        it
+                        --engine local: on the links between the servers
+                        not with --engine docker: no Docker engine answers
+  leader     no         the holder's server, the leader, from its followers; the holder still talks
+                        to it
+                        not with --engine local: no network namespaces: be root
+                        not with --engine docker: no Docker engine answers
+`)
 	require.Contains(t, text, "  gate       no         a drop and a jam are what the stock toxics make of them\n")
 	require.Contains(t, text, "  caveats               Nothing counts.\n                        A port is free.\n")
 	require.Contains(t, text, "  none                  "+aboutNone+"\n")

@@ -46,6 +46,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/zkkit/zkkit/internal/docker"
 	"github.com/zkkit/zkkit/partition"
 )
 
@@ -53,7 +54,7 @@ import (
 // It is safe for concurrent use. The zero Ensemble is not usable.
 type Ensemble struct {
 	cfg      Config
-	engine   *engine
+	engine   *docker.Engine
 	id       string // Names all that belongs to it.
 	labels   map[string]string
 	networks [2]network // By Side: Clients and Peers.
@@ -101,7 +102,7 @@ func (e *Ensemble) Leader(ctx context.Context) (*Server, error) {
 		if i, ok := leaderOf(modes); ok {
 			return e.servers[i], nil
 		}
-		if err := pause(ctx, probeEvery); err != nil {
+		if err := docker.Wait(ctx, probeEvery); err != nil {
 			said := make([]string, len(modes))
 			for i, m := range modes {
 				said[i] = e.servers[i].name + ": " + m
@@ -168,9 +169,9 @@ func (e *Ensemble) Stop() error {
 
 // remove removes all containers and networks, and lets go of the engine.
 func (e *Ensemble) remove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, docker.RemoveTimeout)
 	defer cancel()
-	err := e.engine.removeAll(ctx, ensembleLabel+"="+e.id)
-	e.engine.close()
+	err := e.engine.RemoveAll(ctx, ensembleLabel+"="+e.id)
+	_ = e.engine.Close()
 	return err
 }

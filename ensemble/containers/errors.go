@@ -3,6 +3,8 @@ package containers
 import (
 	"errors"
 	"fmt"
+
+	"github.com/zkkit/zkkit/internal/docker"
 )
 
 var (
@@ -10,7 +12,7 @@ var (
 	ErrConfig = errors.New("containers: bad configuration")
 
 	// ErrNoEngine means that no Docker engine of this machine answers, or no longer.
-	ErrNoEngine = errors.New("containers: no Docker engine answers")
+	ErrNoEngine = docker.ErrNoEngine
 
 	// ErrNoImage means that an image is neither on the engine nor to be had. The error itself is a [*NoImageError].
 	ErrNoImage = errors.New("containers: no such image")
@@ -43,13 +45,7 @@ type NoImageError struct {
 }
 
 // Error is one line: what is missing, and what to do.
-func (e *NoImageError) Error() string {
-	why := ""
-	if e.Err != nil {
-		why = fmt.Sprintf(" and cannot be pulled (%v)", e.Err)
-	}
-	return fmt.Sprintf("no image %s on the engine%s: docker pull it, build one with docker/build, or name another one in %s", e.Image, why, e.Variable)
-}
+func (e *NoImageError) Error() string { return (*docker.MissingError)(e).Error() }
 
 // Is reports whether target is [ErrNoImage].
 func (e *NoImageError) Is(target error) bool { return target == ErrNoImage }

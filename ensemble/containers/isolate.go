@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/moby/moby/client"
+
+	"github.com/zkkit/zkkit/internal/docker"
 )
 
 // Disconnect takes the server off the network of a side: packets in either direction are lost from then on, without a word. A server that is cut
@@ -45,7 +47,7 @@ func (s *Server) move(ctx context.Context, side Side, away bool) error {
 			_, err = e.NetworkConnect(ctx, n.id, client.NetworkConnectOptions{Container: s.id, EndpointConfig: s.endpoint(side)})
 		}
 		if err != nil {
-			return explain(ctx, what+side.String(), err)
+			return docker.Explain(ctx, what+side.String(), err)
 		}
 		s.away[side] = away
 	}

@@ -12,6 +12,7 @@ import (
 	api "github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
+	"github.com/zkkit/zkkit/internal/docker"
 	"github.com/zkkit/zkkit/partition"
 )
 
@@ -88,7 +89,7 @@ func (e *Ensemble) bootProxy(ctx context.Context, image string) error {
 	}
 	clients := e.networks[Clients]
 	var err error
-	p.id, err = e.engine.create(ctx, client.ContainerCreateOptions{
+	p.id, err = e.engine.Create(ctx, client.ContainerCreateOptions{
 		Name:       "zkkit-" + e.id + "-" + proxyName,
 		Config:     &container.Config{Image: image, Hostname: proxyName, Labels: e.labels, ExposedPorts: exposed},
 		HostConfig: &container.HostConfig{PortBindings: published, NetworkMode: container.NetworkMode(clients.name)},
@@ -100,11 +101,11 @@ func (e *Ensemble) bootProxy(ctx context.Context, image string) error {
 		_, err = e.engine.ContainerStart(ctx, p.id, client.ContainerStartOptions{})
 	}
 	if err != nil {
-		return explain(ctx, "starting "+proxyName, err)
+		return docker.Explain(ctx, "starting "+proxyName, err)
 	}
 	inspected, err := e.engine.ContainerInspect(ctx, p.id, client.ContainerInspectOptions{})
 	if err != nil {
-		return explain(ctx, "starting "+proxyName, err)
+		return docker.Explain(ctx, "starting "+proxyName, err)
 	}
 	for port, bindings := range inspected.Container.NetworkSettings.Ports {
 		for _, b := range bindings {
@@ -124,7 +125,7 @@ func linkPorts() []int {
 }
 
 // await blocks until Toxiproxy answers.
-func (p *toxiproxyContainer) await(ctx context.Context, e *engine) error {
+func (p *toxiproxyContainer) await(ctx context.Context, e *docker.Engine) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("containers: %s is not ready after %v", proxyName, startTimeout))
 	defer cancel()
 	for {
@@ -137,13 +138,13 @@ func (p *toxiproxyContainer) await(ctx context.Context, e *engine) error {
 		}
 		c, err := e.ContainerInspect(ctx, p.id, client.ContainerInspectOptions{})
 		if err != nil {
-			return explain(ctx, "waiting for "+proxyName, err)
+			return docker.Explain(ctx, "waiting for "+proxyName, err)
 		}
 		if state := c.Container.State; state != nil && !state.Running {
-			log, _ := e.log(ctx, p.id)
+			log, _ := e.Log(ctx, p.id)
 			return &ExitError{Name: proxyName, Status: state.ExitCode, Log: log}
 		}
-		if pause(ctx, probeEvery) != nil {
+		if docker.Wait(ctx, probeEvery) != nil {
 			return context.Cause(ctx)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/zkkit/zkkit/internal/docker"
 	"github.com/zkkit/zkkit/session"
 )
 
@@ -83,12 +84,12 @@ func line(t *testing.T, s *bufio.Scanner) string {
 }
 
 // engineFor skips a test that calls Start itself where Run would.
-func engineFor(t *testing.T) *engine {
+func engineFor(t *testing.T) *docker.Engine {
 	t.Helper()
-	e, err := connect(t.Context())
+	e, err := docker.Connect(t.Context())
 	if err == nil {
-		t.Cleanup(e.close)
-		_, err = e.image(t.Context(), imageName{"", "ZKKIT_ZOOKEEPER_IMAGE", DefaultZooKeeperImage, "zkkit/zookeeper:latest"}, false)
+		t.Cleanup(func() { _ = e.Close() })
+		_, err = image(t.Context(), e, zooKeeperImage(""), false)
 	}
 	if (errors.Is(err, ErrNoEngine) || errors.Is(err, ErrNoImage)) && !required("docker") {
 		t.Skip(err)
@@ -98,7 +99,7 @@ func engineFor(t *testing.T) *engine {
 }
 
 // left returns the names of the containers and networks on the engine that have a label.
-func left(t *testing.T, e *engine, label string) []string {
+func left(t *testing.T, e *docker.Engine, label string) []string {
 	t.Helper()
 	filter := make(client.Filters).Add("label", label)
 	list, err := e.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: filter})
@@ -116,7 +117,7 @@ func left(t *testing.T, e *engine, label string) []string {
 }
 
 // volumes returns the names of the volumes that the containers with a label have.
-func volumes(t *testing.T, e *engine, label string) []string {
+func volumes(t *testing.T, e *docker.Engine, label string) []string {
 	t.Helper()
 	list, err := e.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("label", label)})
 	require.NoError(t, err)
@@ -132,7 +133,7 @@ func volumes(t *testing.T, e *engine, label string) []string {
 }
 
 // requireNothing fails if anything of an ensemble is left on the engine, or any of the volumes that it had.
-func requireNothing(t *testing.T, e *engine, id string, volumes []string) {
+func requireNothing(t *testing.T, e *docker.Engine, id string, volumes []string) {
 	t.Helper()
 	require.Empty(t, left(t, e, ensembleLabel+"="+id))
 	list, err := e.VolumeList(t.Context(), client.VolumeListOptions{})

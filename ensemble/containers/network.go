@@ -8,6 +8,8 @@ import (
 
 	api "github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+
+	"github.com/zkkit/zkkit/internal/docker"
 )
 
 // A Side says who is on a network: the clients, or the other servers.
@@ -56,7 +58,7 @@ const (
 
 // makeNetwork makes a network whose addresses can be chosen, so that a container has the same one after it was away. The engine allows that only
 // where the subnet was given, and which one is free only it knows: so it is asked for a network, and then for the same one again.
-func (e *engine) makeNetwork(ctx context.Context, name string, internal bool, labels map[string]string) (network, error) {
+func makeNetwork(ctx context.Context, e *docker.Engine, name string, internal bool, labels map[string]string) (network, error) {
 	options := client.NetworkCreateOptions{Driver: "bridge", Internal: internal, Labels: labels}
 	if internal {
 		// Without an address of this machine in it, or the engine would forward published ports through it when the other network is gone.
@@ -65,24 +67,24 @@ func (e *engine) makeNetwork(ctx context.Context, name string, internal bool, la
 	if ctx.Err() != nil {
 		return network{}, context.Cause(ctx)
 	}
-	ctx, cancel := whole(ctx)
+	ctx, cancel := docker.Whole(ctx)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		options.IPAM = nil
 		draft, err := e.NetworkCreate(ctx, name, options)
 		if err != nil {
-			return network{}, explain(ctx, "making the network "+name, err)
+			return network{}, docker.Explain(ctx, "making the network "+name, err)
 		}
 		seen, err := e.NetworkInspect(ctx, draft.ID, client.NetworkInspectOptions{})
 		if err != nil {
-			return network{}, explain(ctx, "making the network "+name, err)
+			return network{}, docker.Explain(ctx, "making the network "+name, err)
 		}
 		config, err := plan(seen.Network.IPAM.Config)
 		if err != nil {
 			return network{}, fmt.Errorf("containers: the network %s: %w", name, err)
 		}
 		if _, err = e.NetworkRemove(ctx, draft.ID, client.NetworkRemoveOptions{}); err != nil {
-			return network{}, explain(ctx, "making the network "+name, err)
+			return network{}, docker.Explain(ctx, "making the network "+name, err)
 		}
 		options.IPAM = &api.IPAM{Driver: "default", Config: []api.IPAMConfig{config}}
 		made, err := e.NetworkCreate(ctx, name, options)
@@ -91,7 +93,7 @@ func (e *engine) makeNetwork(ctx context.Context, name string, internal bool, la
 		}
 		// Somebody else may have got that subnet in between.
 		if attempt == networkAttempts || ctx.Err() != nil || !strings.Contains(err.Error(), "overlaps") {
-			return network{}, explain(ctx, "making the network "+name, err)
+			return network{}, docker.Explain(ctx, "making the network "+name, err)
 		}
 	}
 }

@@ -86,15 +86,6 @@ func TestPlanOfANetwork(t *testing.T) {
 	require.ErrorContains(t, err, "no room")
 }
 
-func TestIsLocal(t *testing.T) {
-	for host, want := range map[string]bool{
-		"unix:///var/run/docker.sock": true, "npipe:////./pipe/docker_engine": true, "tcp://127.0.0.1:2375": true, "tcp://localhost:2375": true,
-		"tcp://[::1]:2375": true, "tcp://build-host:2376": false, "ssh://me@build-host": false, "": false, "::": false,
-	} {
-		require.Equal(t, want, isLocal(host), host)
-	}
-}
-
 func TestSide(t *testing.T) {
 	require.Equal(t, "clients peers both Side(3)", Clients.String()+" "+Peers.String()+" "+Both.String()+" "+Side(3).String())
 	require.ErrorIs(t, (&Server{}).Disconnect(t.Context(), Side(3)), ErrConfig)

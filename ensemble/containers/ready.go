@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zkkit/zkkit/ensemble"
+	"github.com/zkkit/zkkit/internal/docker"
 )
 
 const (
@@ -72,7 +73,7 @@ func (s *Server) awaitReady(ctx context.Context) (version string, err error) {
 			lines := strings.Split(log, "\n")
 			return "", &ExitError{Name: s.name, Status: state.ExitCode, Log: strings.Join(lines[max(0, len(lines)-exitLogLines):], "\n")}
 		}
-		if pause(ctx, probeEvery) != nil {
+		if docker.Wait(ctx, probeEvery) != nil {
 			return "", context.Cause(ctx)
 		}
 	}

@@ -1,26 +1,22 @@
 package containers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync"
 
-	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
+
+	"github.com/zkkit/zkkit/internal/docker"
 )
 
 const (
 	clientPort  = 2181
 	stopSeconds = 3 // From SIGTERM to SIGKILL.
-	logLines    = 200
 )
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -58,46 +54,19 @@ func (s *Server) ContainerID() string { return s.id }
 // It does nothing to a server that is paused, and fails with ErrNotRunning for one that does not run.
 func (s *Server) Pause(ctx context.Context) error {
 	return s.do(ctx, "pausing", func(state *container.State) error {
-		if state.Paused {
-			return nil
-		}
-		_, err := s.ensemble.engine.ContainerPause(ctx, s.id, client.ContainerPauseOptions{})
-		return err
+		return s.ensemble.engine.Pause(ctx, s.id, state)
 	})
 }
 
 // Resume lets a paused server go on. It does nothing to one that runs, and fails with ErrNotRunning for one that does not.
 func (s *Server) Resume(ctx context.Context) error {
-	return s.do(ctx, "resuming", func(state *container.State) error { return s.unpause(ctx, state) })
-}
-
-func (s *Server) unpause(ctx context.Context, state *container.State) error {
-	if !state.Paused {
-		return nil
-	}
-	_, err := s.ensemble.engine.ContainerUnpause(ctx, s.id, client.ContainerUnpauseOptions{})
-	return err
+	return s.do(ctx, "resuming", func(state *container.State) error { return s.ensemble.engine.Resume(ctx, s.id, state) })
 }
 
 // Kill ends the server at once (SIGKILL), paused or not, and blocks until it has ended. Its data stays, and Restart brings it back.
 // It fails with ErrNotRunning when the server had ended before.
 func (s *Server) Kill(ctx context.Context) error {
-	return s.do(ctx, "killing", func(*container.State) error {
-		e := s.ensemble.engine
-		ctx, cancel := context.WithCancel(ctx) // Ends the wait, whatever happens.
-		defer cancel()
-		wait := e.ContainerWait(ctx, s.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
-		_, err := e.ContainerKill(ctx, s.id, client.ContainerKillOptions{Signal: "KILL"})
-		if err != nil {
-			return err
-		}
-		select {
-		case <-wait.Result:
-			return nil
-		case err := <-wait.Error:
-			return err
-		}
-	})
+	return s.do(ctx, "killing", func(*container.State) error { return s.ensemble.engine.Kill(ctx, s.id) })
 }
 
 // Restart starts the server again, on the same addresses and with the same data, after ending it gracefully if it runs, paused or not.
@@ -106,30 +75,12 @@ func (s *Server) Kill(ctx context.Context) error {
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.ensemble.engine
 	state, err := s.state(ctx)
+	if err == nil {
+		err = s.ensemble.engine.Restart(ctx, s.id, state, stopSeconds)
+	}
 	if err != nil {
 		return explain(ctx, "restarting "+s.name, err)
-	}
-	if state.Running {
-		grace := stopSeconds
-		err := s.unpause(ctx, state)
-		if err == nil {
-			_, err = e.ContainerStop(ctx, s.id, client.ContainerStopOptions{Timeout: &grace})
-		}
-		if err != nil {
-			return explain(ctx, "restarting "+s.name, err)
-		}
-	}
-	for attempt := 1; ; attempt++ {
-		_, err := e.ContainerStart(ctx, s.id, client.ContainerStartOptions{})
-		if err == nil {
-			break
-		}
-		// A client that dials a port of the ephemeral range while nobody listens can hold that very port for a moment.
-		if attempt == portAttempts || !lostPort(err) || pause(ctx, 10*probeEvery) != nil {
-			return explain(ctx, "restarting "+s.name, err)
-		}
 	}
 	_, err = s.awaitReady(ctx)
 	return err
@@ -140,21 +91,7 @@ func (s *Server) Log(ctx context.Context) (string, error) {
 	if s.ensemble.stopped.Load() {
 		return "", ErrStopped
 	}
-	return s.ensemble.engine.log(ctx, s.id)
-}
-
-// log returns the last lines that a container wrote.
-func (e *engine) log(ctx context.Context, id string) (string, error) {
-	r, err := e.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(logLines)})
-	if err != nil {
-		return "", explain(ctx, "reading a log", err)
-	}
-	defer r.Close()
-	var b bytes.Buffer
-	if _, err := stdcopy.StdCopy(&b, &b, r); err != nil {
-		return "", explain(ctx, "reading a log", err)
-	}
-	return strings.TrimRight(b.String(), "\n"), nil
+	return s.ensemble.engine.Log(ctx, s.id)
 }
 
 // do does something to a server that runs.
@@ -168,9 +105,6 @@ func (s *Server) do(ctx context.Context, what string, f func(*container.State) e
 	if err == nil {
 		err = f(state)
 	}
-	if errors.Is(err, ErrStopped) {
-		return err
-	}
 	return explain(ctx, what+" "+s.name, err)
 }
 
@@ -179,14 +113,13 @@ func (s *Server) state(ctx context.Context) (*container.State, error) {
 	if s.ensemble.stopped.Load() {
 		return nil, ErrStopped
 	}
-	c, err := s.ensemble.engine.ContainerInspect(ctx, s.id, client.ContainerInspectOptions{})
-	switch {
-	case errdefs.IsNotFound(err):
-		return nil, ErrStopped
-	case err != nil:
-		return nil, err
-	case c.Container.State == nil:
-		return nil, errors.New("the engine says nothing of its state")
+	return s.ensemble.engine.State(ctx, s.id)
+}
+
+// explain is docker.Explain for a server, whose container is there until Stop.
+func explain(ctx context.Context, what string, err error) error {
+	if errors.Is(err, ErrStopped) || errors.Is(err, docker.ErrRemoved) {
+		return ErrStopped
 	}
-	return c.Container.State, nil
+	return docker.Explain(ctx, what, err)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -15,9 +14,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 	api "github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
-	"github.com/testcontainers/testcontainers-go"
 
-	"github.com/zkkit/zkkit/internal/child"
+	"github.com/zkkit/zkkit/internal/docker"
 )
 
 // Start starts a ZooKeeper and a Toxiproxy and blocks until all servers serve, ctx ends, or a minute has passed for any of them; pulling images
@@ -34,7 +32,7 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	engine, err := connect(ctx)
+	engine, err := docker.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -44,20 +42,19 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 			err = errors.Join(err, e.abandon(context.WithoutCancel(ctx)))
 		}
 	}()
-	zookeeper, err := engine.image(ctx, zooKeeperImage(cfg.ZooKeeperImage), !cfg.NoPull)
+	zookeeper, err := image(ctx, engine, zooKeeperImage(cfg.ZooKeeperImage), !cfg.NoPull)
 	if err != nil {
 		return nil, err
 	}
-	toxiproxy, err := engine.image(ctx, toxiproxyImage(cfg.ToxiproxyImage), !cfg.NoPull)
+	toxiproxy, err := image(ctx, engine, toxiproxyImage(cfg.ToxiproxyImage), !cfg.NoPull)
 	if err != nil {
 		return nil, err
 	}
-	if err := engine.sweep(ctx, cfg.Logger); err != nil {
+	if err := engine.Sweep(ctx, cfg.Logger); err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	e.labels = testcontainers.GenericLabels()
-	maps.Copy(e.labels, map[string]string{ownerLabel: child.Self().String(), ensembleLabel: e.id})
+	e.labels = docker.Labels(ensembleLabel, e.id)
 	if err := e.makeNetworks(ctx); err != nil {
 		return nil, err
 	}
@@ -71,10 +68,13 @@ func Start(ctx context.Context, cfg Config) (_ *Ensemble, err error) {
 	return e, nil
 }
 
+// ensembleLabel names the ensemble that something belongs to.
+const ensembleLabel = "zkkit.ensemble"
+
 // abandon removes what there is of an ensemble that could not be started.
 func (e *Ensemble) abandon(ctx context.Context) error {
 	if e.labels == nil {
-		e.engine.close()
+		_ = e.engine.Close()
 		return nil
 	}
 	if e.proxy != nil && e.proxy.network != nil {
@@ -86,7 +86,7 @@ func (e *Ensemble) abandon(ctx context.Context) error {
 // makeNetworks makes both networks. That of the peers leads nowhere else, so that the other one is the way to and from this machine.
 func (e *Ensemble) makeNetworks(ctx context.Context) (err error) {
 	for _, side := range []Side{Clients, Peers} {
-		e.networks[side], err = e.engine.makeNetwork(ctx, "zkkit-"+e.id+"-"+side.String(), side == Peers, e.labels)
+		e.networks[side], err = makeNetwork(ctx, e.engine, "zkkit-"+e.id+"-"+side.String(), side == Peers, e.labels)
 		if err != nil {
 			return err
 		}
@@ -129,10 +129,10 @@ func (s *Server) boot(ctx context.Context, image string) error {
 			s.version, err = s.awaitReady(ctx)
 			return err
 		}
-		if attempt == portAttempts || !lostPort(err) || ctx.Err() != nil {
-			return explain(ctx, "starting "+s.name, err)
+		if attempt == portAttempts || !docker.LostPort(err) || ctx.Err() != nil {
+			return docker.Explain(ctx, "starting "+s.name, err)
 		}
-		if err := s.ensemble.engine.removeContainer(ctx, s.id); err != nil {
+		if err := s.ensemble.engine.RemoveContainer(ctx, s.id); err != nil {
 			return err
 		}
 	}
@@ -145,7 +145,7 @@ func (s *Server) create(ctx context.Context, image string) (err error) {
 		return err
 	}
 	port := api.MustParsePort(strconv.Itoa(clientPort) + "/tcp")
-	s.id, err = e.engine.create(ctx, client.ContainerCreateOptions{
+	s.id, err = e.engine.Create(ctx, client.ContainerCreateOptions{
 		Name: "zkkit-" + e.id + "-" + s.name,
 		Config: &container.Config{
 			Image: image, Hostname: s.name, Labels: e.labels, Env: environment(e.cfg, e.networks[Peers], s.number),
@@ -170,17 +170,6 @@ func (s *Server) create(ctx context.Context, image string) (err error) {
 
 func (s *Server) endpoint(side Side) *api.EndpointSettings {
 	return s.ensemble.networks[side].endpoint(10+s.number, s.name)
-}
-
-// create creates a container.
-func (e *engine) create(ctx context.Context, options client.ContainerCreateOptions) (id string, err error) {
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
-	request, cancel := whole(ctx)
-	defer cancel()
-	made, err := e.ContainerCreate(request, options)
-	return made.ID, err
 }
 
 // environment returns what the official image, and ours, make a server's configuration of.
@@ -217,9 +206,4 @@ func freePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// lostPort reports whether a container could not be started because its port was taken. The engine has no code for it.
-func lostPort(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "port is already allocated") || strings.Contains(err.Error(), "address already in use"))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/zkkit/zkkit/internal/child"
+	"github.com/zkkit/zkkit/internal/docker"
 )
 
 // nowhere is an image of a registry that nobody runs, on this machine.
@@ -37,7 +38,7 @@ func TestImageThatIsNotThere(t *testing.T) {
 		require.ErrorContains(t, err, c.says)
 		require.NotContains(t, err.Error(), "\n")
 	}
-	require.Empty(t, left(t, e, ownerLabel+"="+child.Self().String()))
+	require.Empty(t, left(t, e, docker.OwnerLabel+"="+child.Self().String()))
 }
 
 func TestImageFromTheEnvironment(t *testing.T) {
@@ -69,7 +70,7 @@ func TestRunSkipsOrFailsWithoutTheImage(t *testing.T) {
 func TestImageOfSomethingElse(t *testing.T) {
 	e := engineFor(t)
 	const other = "zkkit/zkctl:latest"
-	if _, err := e.image(within(t), imageName{given: other, variable: "none"}, false); err != nil && !required("docker") {
+	if _, err := e.Image(within(t), docker.ImageName{Given: other, Variable: "none"}, false); err != nil && !required("docker") {
 		t.Skip(err)
 	}
 	_, err := Start(within(t), Config{ZooKeeperImage: other, NoPull: true})
@@ -78,7 +79,7 @@ func TestImageOfSomethingElse(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "zk1", exit.Name)
 	require.Contains(t, exit.Log, "zkctl")
-	require.Empty(t, left(t, e, ownerLabel+"="+child.Self().String()))
+	require.Empty(t, left(t, e, docker.OwnerLabel+"="+child.Self().String()))
 }
 
 func TestStartCancelled(t *testing.T) {
@@ -93,17 +94,17 @@ func TestStartCancelled(t *testing.T) {
 		} else {
 			require.ErrorContains(t, err, "changed my mind", after)
 		}
-		require.Empty(t, left(t, e, ownerLabel+"="+child.Self().String()), after)
+		require.Empty(t, left(t, e, docker.OwnerLabel+"="+child.Self().String()), after)
 	}
 }
 
 func TestNoEngine(t *testing.T) {
 	nobody := "unix://" + filepath.Join(t.TempDir(), "nobody.sock")
 	for _, c := range []struct{ host, require, want string }{
-		{nobody, "", `skipped="containers: no Docker engine answers`},
-		{nobody, "docker", `skipped="" failed="containers: no Docker engine answers`},
-		{"tcp://127.0.0.1:1", "", `skipped="containers: no Docker engine answers`},
-		{"nonsense", "", `skipped="containers: no Docker engine answers`},
+		{nobody, "", `skipped="docker: no engine answers`},
+		{nobody, "docker", `skipped="" failed="docker: no engine answers`},
+		{"tcp://127.0.0.1:1", "", `skipped="docker: no engine answers`},
+		{"nonsense", "", `skipped="docker: no engine answers`},
 	} {
 		_, out := helper(t, "run", "DOCKER_HOST="+c.host, "ZKKIT_REQUIRE="+c.require)
 		said := line(t, out)
@@ -130,7 +131,7 @@ func TestEngineDiesInTheMiddle(t *testing.T) {
 	stop()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "died"), nil, 0o600))
 	for range 4 {
-		require.Contains(t, line(t, out), "no Docker engine answers")
+		require.Contains(t, line(t, out), "docker: no engine answers")
 	}
 	require.NoError(t, cmd.Wait())
 
@@ -152,7 +153,7 @@ func playDeserted() {
 		if _, err := os.Stat(os.Getenv("DOCKER_DIES")); err == nil {
 			break
 		}
-		_ = pause(ctx, 5*time.Millisecond)
+		_ = docker.Wait(ctx, 5*time.Millisecond)
 	}
 	s := e.Servers()[0]
 	for _, err := range []error{s.Pause(ctx), s.Disconnect(ctx, Both), s.Restart(ctx), e.Stop()} {
@@ -212,7 +213,7 @@ func TestOwnerKilled(t *testing.T) {
 	disks := volumes(t, e, mine)
 	require.Len(t, there, 4, "a server, a Toxiproxy, two networks")
 
-	require.NoError(t, e.sweep(within(t), withDiscard().Logger))
+	require.NoError(t, e.Sweep(within(t), withDiscard().Logger))
 	require.ElementsMatch(t, there, left(t, e, mine), "its owner lives")
 
 	require.NoError(t, parent.Process.Kill())

@@ -26,6 +26,10 @@ const helperEnv = "CHILD_TEST_HELPER"
 const family = `sleep 600 & echo $!; wait`
 
 func TestMain(m *testing.M) {
+	if os.Getenv(helperEnv) == "tree" {
+		fmt.Println(playTree())
+		os.Exit(1)
+	}
 	if os.Getenv(helperEnv) != "" {
 		cmd := exec.Command("sh", "-c", family)
 		cmd.Stdout = os.Stdout

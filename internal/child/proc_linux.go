@@ -31,8 +31,8 @@ func Alive(pid int) (start int64, alive bool) {
 	return start, !strings.Contains("ZX", fields[0])
 }
 
-// children returns the processes whose parent is pid. A zombie is none.
-func children(pid int) ([]int, error) {
+// Children returns the processes whose parent is pid. A zombie is none.
+func Children(pid int) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ func Alive(int) (start int64, alive bool) { return 0, true }
 // Threads tells nothing here.
 func Threads(int) (ThreadState, error) { return StateMixed, errors.ErrUnsupported }
 
-func children(int) ([]int, error) { return nil, errors.ErrUnsupported }
+// Children knows nothing here.
+func Children(int) ([]int, error) { return nil, errors.ErrUnsupported }
 
 func isMine(fs.DirEntry) bool { return false }

@@ -48,8 +48,8 @@ func Threads(pid int) (ThreadState, error) {
 	return StateRunning, nil
 }
 
-// children returns the processes whose parent is pid. A zombie is none.
-func children(pid int) ([]int, error) {
+// Children returns the processes whose parent is pid. A zombie is none.
+func Children(pid int) ([]int, error) {
 	out, err := exec.Command("ps", "-A", "-o", "pid=", "-o", "ppid=", "-o", "state=").Output()
 	if err != nil {
 		return nil, err

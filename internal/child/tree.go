@@ -27,7 +27,7 @@ func (t *Tree) Pause() error {
 	if err := t.Process.Pause(); err != nil {
 		return err
 	}
-	pids, err := children(t.PID())
+	pids, err := Children(t.PID())
 	if err != nil {
 		return fmt.Errorf("cannot pause the children of process %d: %w", t.PID(), err)
 	}
@@ -44,7 +44,7 @@ func (t *Tree) Resume() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	defer t.letGo()
-	pids, err := children(t.PID())
+	pids, err := Children(t.PID())
 	if err != nil {
 		return fmt.Errorf("cannot resume the children of process %d: %w", t.PID(), err)
 	}
@@ -57,7 +57,7 @@ func (t *Tree) Kill() {
 	defer t.mu.Unlock()
 	defer t.letGo()
 	_ = t.Process.Pause() // So that it starts no more of them, and does not see them die.
-	pids, _ := children(t.PID())
+	pids, _ := Children(t.PID())
 	for _, pid := range pids {
 		killPID(pid)
 	}

@@ -25,7 +25,7 @@ func (r *partitionRun) fault(ctx context.Context) error {
 	var jam *partition.Cut
 	detail := fmt.Sprintf("%s: %s, %s", r.evidence().Parameters.Between(), kind, direction)
 	if r.res != nil {
-		if jam, err = r.res.Cut(ctx, partition.Jam, partition.Both); err != nil {
+		if jam, err = r.jam(ctx); err != nil {
 			return err
 		}
 		detail += "; holder <-> resource: jam"
@@ -39,6 +39,23 @@ func (r *partitionRun) fault(ctx context.Context) error {
 	waited := sleep(ctx, r.length)
 	r.heal(context.WithoutCancel(ctx), cut, jam)
 	return waited
+}
+
+// jam holds back what is on its way between the holder and the resource. It begins between two writes: were one already there and its answer not back, the holder would
+// wait for that until the heal, and no write would arrive too late.
+func (r *partitionRun) jam(ctx context.Context) (jam *partition.Cut, err error) {
+	begin := func() error {
+		jam, err = r.res.Cut(ctx, partition.Jam, partition.Both)
+		return err
+	}
+	if len(r.actors) == 0 { // A program writes as it likes.
+		err = begin()
+		return jam, err
+	}
+	within, cancel := context.WithTimeoutCause(ctx, patience, environment(fmt.Errorf("the resource did not answer the holder within %v", patience)))
+	defer cancel()
+	err = r.actors[0].writer.between(within, begin)
+	return jam, err
 }
 
 // heal undoes the fault and records when, and what passed meanwhile.

@@ -163,6 +163,7 @@ type writer struct {
 	who   string
 	conn  net.Conn
 	lines *bufio.Scanner
+	turn  chan struct{} // Holds one token while a request is on its way or its answer is.
 }
 
 // pace is the pause between two writes. It is short against any session, so that one write is on its way when a link is jammed.
@@ -174,12 +175,25 @@ func newWriter(ctx context.Context, rec *recorder, who, addr string) (*writer, e
 	if err != nil {
 		return nil, err
 	}
-	return &writer{rec: rec, who: who, conn: conn, lines: bufio.NewScanner(conn)}, nil
+	return &writer{rec: rec, who: who, conn: conn, lines: bufio.NewScanner(conn), turn: make(chan struct{}, 1)}, nil
+}
+
+// between calls f when no request is on its way, and keeps the next one back until f returns. It fails with the cause of ctx, or as f does.
+func (w *writer) between(ctx context.Context, f func() error) error {
+	select {
+	case w.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-w.turn }()
+	return f()
 }
 
 func (w *writer) close() { _ = w.conn.Close() }
 
 func (w *writer) call(req request) (answer, error) {
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
 	b, err := json.Marshal(req)
 	if err != nil {
 		return answer{}, err

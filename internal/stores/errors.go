@@ -29,13 +29,15 @@ var (
 	ErrNotPossible = errors.New("stores: not possible")
 )
 
-// A NotInstalledError says what is missing and how to get it, in one line. It matches [ErrNotInstalled] with [errors.Is].
+// A NotInstalledError says what is missing and how to get it, in one line. It matches [ErrNotInstalled] with [errors.Is], and what is in Err.
 // It is a value that nobody changes, and so safe for concurrent use.
 type NotInstalledError struct {
 	// Missing is what was not found: "Redis" or "PostgreSQL".
 	Missing string
 	// Hint says what to do about it.
 	Hint string
+	// Err is what was tried and did not work, nil if nothing was.
+	Err error
 }
 
 // Error is one line: what is missing, and what to do.
@@ -43,6 +45,9 @@ func (e *NotInstalledError) Error() string { return fmt.Sprintf("no %s found: %s
 
 // Is reports whether target is [ErrNotInstalled].
 func (e *NotInstalledError) Is(target error) bool { return target == ErrNotInstalled }
+
+// Unwrap returns Err.
+func (e *NotInstalledError) Unwrap() error { return e.Err }
 
 // An ExitError is a process that ended before it served. It matches [ErrExited] with [errors.Is], and what is in Err.
 // It is a value that nobody changes, and so safe for concurrent use.

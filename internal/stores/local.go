@@ -76,6 +76,8 @@ func (l *local) awaitReady(ctx context.Context, p *child.Process, since int) (ve
 	late := fmt.Errorf("stores: %s does not serve after %v", path, startTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, late)
 	defer cancel()
+	running, release := whileRunning(ctx, p)
+	defer release()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
@@ -86,12 +88,29 @@ func (l *local) awaitReady(ctx context.Context, p *child.Process, since int) (ve
 			return "", context.Cause(ctx)
 		case <-tick.C:
 		}
-		within, cancel := context.WithTimeout(ctx, probeTimeout)
+		within, cancel := context.WithTimeout(running, probeTimeout)
 		version, ready, err := l.probe(within, p.PID())
 		cancel()
 		if ready || err != nil {
 			return version, err
 		}
+	}
+}
+
+// whileRunning returns a context that ends with the process, so that nobody waits for what another one on its port has to say. release waits for what watches.
+func whileRunning(ctx context.Context, p *child.Process) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-p.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		cancel()
+		watch.Wait()
 	}
 }
 
@@ -185,6 +204,9 @@ func (l *local) restart(ctx context.Context) error {
 	defer l.change.Unlock()
 	if l.stopped {
 		return ErrStopped
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	l.end(l.orderly)
 	for attempt := 1; ; attempt++ {

@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,10 @@ type PostgresConfig struct {
 	// NoPull makes an image that is not on the engine count as missing, rather than to be pulled. Auto never pulls.
 	NoPull bool
 
-	// Logger hears of starts, stops and removed leftovers. Nil means nobody.
+	// Logger hears of starts, stops, removed leftovers, and of what Auto has passed over. Nil means nobody.
 	Logger *slog.Logger
+
+	root string // Where the files of this machine are. Tests have another one.
 }
 
 // A Postgres is a running PostgreSQL. [StartPostgres] makes it, and whoever made it calls Stop. It is safe for concurrent use. The zero Postgres is not usable.
@@ -56,8 +59,8 @@ type Postgres struct {
 // StartPostgres starts a PostgreSQL and blocks until one can log in, ctx ends, or a minute has passed. A local one is ready after a second or two.
 //
 // It returns a Postgres that the caller stops. ctx bounds the start only. On failure nothing is left of it. The error is ErrConfig for a PostgresConfig that cannot
-// be, ErrNotInstalled when there is none of the kind that was asked for, or none at all, an [*ExitError] when a process ended before it served, an error of package containers
-// where there is no Docker engine or no image, what the server says that DSN names, or ctx's cause.
+// be, ErrNotInstalled when there is none of the kind that was asked for, or none at all, an [*ExitError] when a process ended before it served, what the server says that DSN
+// names, or ctx's cause.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if cfg.Kind == "" {
 		cfg.Kind = Auto
@@ -65,7 +68,7 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if cfg.DSN == "" {
 		cfg.DSN = os.Getenv(PostgresVariable)
 	}
-	cfg.Logger = orDiscard(cfg.Logger)
+	cfg.Logger, cfg.root = orDiscard(cfg.Logger), cmp.Or(cfg.root, "/")
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -98,9 +101,11 @@ func startPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if !errors.Is(missing, ErrNotInstalled) {
 		return p, missing
 	}
+	cfg.Logger.Info("PostgreSQL is not installed", "err", missing)
 	cfg.NoPull = true
 	p, err := startDockerPostgres(ctx, cfg)
-	if noContainers(err) {
+	if errors.Is(err, ErrNotInstalled) {
+		cfg.Logger.Info("PostgreSQL is not to be had as a container", "err", err)
 		return nil, missing
 	}
 	return p, err

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
@@ -21,8 +22,10 @@ import (
 
 const (
 	postgresDirs = "postgres" // The kind of its temporary directories.
-	postgresUser = "zkkit"
 	initdbGrace  = 10 * time.Second
+
+	postgresUser     = "zkkit"
+	postgresDatabase = "postgres"
 )
 
 // startLocalPostgres makes a cluster and starts its server.
@@ -34,7 +37,7 @@ func startLocalPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, err
 func startLocalPostgresOn(ctx context.Context, cfg PostgresConfig, pick func(n int) ([]int, error)) (_ *Postgres, err error) {
 	c := &cluster{bin: cfg.Bin, password: rand.Text()}
 	if c.bin == "" {
-		if c.bin, err = FindPostgres(); err != nil {
+		if c.bin, err = findPostgres(cfg.root); err != nil {
 			return nil, err
 		}
 	}
@@ -79,8 +82,10 @@ type cluster struct {
 
 func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
 
-func (c *cluster) dsn(port int) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(postgresUser, c.password), Host: addrOf(port), Path: "postgres", RawQuery: "sslmode=disable"}
+func (c *cluster) dsn(port int) string { return postgresDSN(c.password, port) }
+
+func postgresDSN(password string, port int) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(postgresUser, password), Host: addrOf(port), Path: postgresDatabase, RawQuery: "sslmode=disable"}
 	return u.String()
 }
 
@@ -149,10 +154,7 @@ func (c *cluster) server(settings map[string]string) *local {
 		set("port", strconv.Itoa(l.port))
 		set("unix_socket_directories", "")
 		set("dynamic_shared_memory_type", "mmap") // In the data directory, and not where it outlives a kill.
-		for name, value := range settings {
-			set(name, value)
-		}
-		return c.command("postgres", args...)
+		return c.command("postgres", append(args, postgresSettings(settings)...)...)
 	}
 	l.probe = func(ctx context.Context, pid int) (string, bool, error) {
 		if !c.isReady(pid) {
@@ -162,6 +164,14 @@ func (c *cluster) server(settings map[string]string) *local {
 		return version, err == nil, nil
 	}
 	return l
+}
+
+// postgresSettings returns settings as a server takes them, by their names.
+func postgresSettings(settings map[string]string) (args []string) {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, "-c", name+"="+settings[name])
+	}
+	return args
 }
 
 // Lines of postmaster.pid, counted from 0.

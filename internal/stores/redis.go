@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,8 +39,10 @@ type RedisConfig struct {
 	// NoPull makes an image that is not on the engine count as missing, rather than to be pulled. Auto never pulls.
 	NoPull bool
 
-	// Logger hears of starts, stops and removed leftovers. Nil means nobody.
+	// Logger hears of starts, stops, removed leftovers, and of what Auto has passed over. Nil means nobody.
 	Logger *slog.Logger
+
+	root string // Where the files of this machine are. Tests have another one.
 }
 
 func (c RedisConfig) withDefaults() (RedisConfig, error) {
@@ -49,7 +52,7 @@ func (c RedisConfig) withDefaults() (RedisConfig, error) {
 	if c.Nodes == 0 {
 		c.Nodes = 1
 	}
-	c.Logger = orDiscard(c.Logger)
+	c.Logger, c.root = orDiscard(c.Logger), cmp.Or(c.root, "/")
 	if c.Nodes < 1 || c.Nodes > maxNodes {
 		return c, fmt.Errorf("%w: %d nodes: want 1 to %d", ErrConfig, c.Nodes, maxNodes)
 	}
@@ -78,8 +81,8 @@ type RedisNode struct {
 // StartRedis starts a Redis and blocks until every node answers PING, ctx ends, or a minute has passed.
 //
 // It returns a Redis that the caller stops. ctx bounds the start only. On failure nothing is left of it. The error is ErrConfig for a RedisConfig that cannot
-// be, ErrNotInstalled when there is none of the kind that was asked for, an [*ExitError] when a process ended before it served, an error of package containers where there
-// is no Docker engine or no image, or ctx's cause. With Auto there is always one: at least the embedded one.
+// be, ErrNotInstalled when there is none of the kind that was asked for, be it for want of a Docker engine or of an image, an [*ExitError] when a process ended before it served,
+// or ctx's cause. With Auto there is always one: at least the embedded one.
 func StartRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -114,11 +117,13 @@ func startRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) {
 	if !errors.Is(err, ErrNotInstalled) {
 		return r, err
 	}
+	cfg.Logger.Info("Redis is not installed", "err", err)
 	cfg.NoPull = true
 	r, err = startDockerRedis(ctx, cfg)
-	if !noContainers(err) {
+	if !errors.Is(err, ErrNotInstalled) {
 		return r, err
 	}
+	cfg.Logger.Info("Redis is not to be had as a container", "err", err)
 	return startEmbeddedRedis(ctx, cfg)
 }
 

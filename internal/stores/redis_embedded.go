@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 
 	"github.com/alicebob/miniredis/v2"
 	wire "github.com/alicebob/miniredis/v2/server"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/zkkit/zkkit/internal/child"
 )
@@ -107,12 +105,12 @@ func (n *embeddedNode) start(ctx context.Context, addr string) error {
 
 // forgetScripts makes scripts unknown, as they are to a Redis that was started again.
 func forgetScripts(ctx context.Context, m *miniredis.Miniredis) error {
-	c := redis.NewClient(&redis.Options{
-		Protocol: 2, DisableIdentity: true, MaxRetries: -1,
-		Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() },
-	})
-	defer c.Close()
-	if err := c.ScriptFlush(ctx).Err(); err != nil {
+	c, err := m.Dial()
+	if err == nil {
+		defer c.Close()
+		_, err = ask(ctx, c, "SCRIPT", "FLUSH")
+	}
+	if err != nil {
 		return fmt.Errorf("stores: miniredis: %w", err)
 	}
 	return nil

@@ -8,12 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/zkkit/zkkit/internal/child"
 )
@@ -52,7 +49,7 @@ func startLocalRedis(ctx context.Context, cfg RedisConfig) (*Redis, error) {
 func startLocalRedisOn(ctx context.Context, cfg RedisConfig, pick func(n int) ([]int, error)) (_ *Redis, err error) {
 	binary := cfg.Binary
 	if binary == "" {
-		if binary, err = FindRedis(); err != nil {
+		if binary, err = findRedis(cfg.root); err != nil {
 			return nil, err
 		}
 	}
@@ -104,7 +101,7 @@ func bootAll(ctx context.Context, all []*local, pick func(n int) ([]int, error))
 			}
 			var again []int
 			if attempt < portAttempts && errors.Is(errs[i], ErrPortTaken) {
-				again, err = pick(1)
+				again, _ = pick(1) // Without another one it is the one that was taken which the caller must hear of.
 			}
 			if len(again) == 0 {
 				giveUp(errs[i]) // The others need not go on. The first reason is the one that ctx keeps.
@@ -126,7 +123,7 @@ func localRedis(cfg RedisConfig, binary, home string) *local {
 	l := &local{log: child.NewLines(logLines), orderly: syscall.SIGTERM}
 	l.lostPort = func(line string) bool { return strings.Contains(line, "Address already in use") }
 	l.command = func() *exec.Cmd {
-		cmd := exec.Command(binary, append([]string{"--port", strconv.Itoa(l.port), "--bind", child.Loopback, "--dir", home}, redisArgs(cfg)...)...)
+		cmd := exec.Command(binary, append([]string{"--port", strconv.Itoa(l.port), "--bind", child.Loopback, "--dir", home}, redisArgs(cfg, "yes")...)...)
 		cmd.Dir = home
 		return cmd
 	}
@@ -135,11 +132,10 @@ func localRedis(cfg RedisConfig, binary, home string) *local {
 }
 
 // redisArgs returns what every redis-server of ours is told.
-func redisArgs(cfg RedisConfig) []string {
-	args := []string{"--protected-mode", "yes", "--daemonize", "no", "--save", "", "--appendonly", "no"}
+func redisArgs(cfg RedisConfig, protected string) []string {
+	args := []string{"--protected-mode", protected, "--daemonize", "no", "--save", "", "--auto-aof-rewrite-percentage", "0"}
 	if cfg.AppendOnly {
-		args[len(args)-1] = "yes"
-		args = append(args, "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
+		args = append(args, "--appendonly", "yes", "--appendfsync", "always")
 	}
 	return append(args, cfg.Args...)
 }
@@ -150,32 +146,6 @@ type localRedisNode struct{ *local }
 func (n *localRedisNode) stop() error {
 	n.close(syscall.SIGTERM)
 	return nil
-}
-
-var (
-	redisVersion = regexp.MustCompile(`(?m)^redis_version:(\S+)`)
-	redisProcess = regexp.MustCompile(`(?m)^process_id:(\d+)`)
-)
-
-// probeRedis reports whether a Redis answers, and its version. It must be the process of that number, unless that is 0: another one that has the port is not ours.
-func probeRedis(ctx context.Context, addr string, pid int) (version string, ready bool, err error) {
-	c := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, Protocol: 2, DisableIdentity: true, PoolSize: 1})
-	defer c.Close()
-	info, err := c.Info(ctx, "server").Result()
-	switch {
-	case err != nil && (strings.HasPrefix(err.Error(), "NOAUTH") || strings.HasPrefix(err.Error(), "NOPERM")):
-		return "", false, fmt.Errorf("%w: the Redis wants a password: %w", ErrConfig, err)
-	case err != nil:
-		return "", false, nil // Not yet.
-	}
-	if m := redisProcess.FindStringSubmatch(info); pid != 0 && (m == nil || m[1] != strconv.Itoa(pid)) {
-		return "", false, nil // Ours will end for want of a port.
-	}
-	m := redisVersion.FindStringSubmatch(info)
-	if m == nil {
-		return "", false, fmt.Errorf("stores: what answers at %s is no Redis", addr)
-	}
-	return m[1], c.Ping(ctx).Err() == nil, nil
 }
 
 func addrOf(port int) string { return net.JoinHostPort(child.Loopback, strconv.Itoa(port)) }
