@@ -238,6 +238,9 @@ func (s *Session) enter(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		select {
 		case <-ready:
 			return nil

@@ -370,6 +370,26 @@ func TestReconnectIsQuickAndLeavesNoConnectionBehind(t *testing.T) {
 	})
 }
 
+// Who has given up before asking has asked nothing: it is not sent, and so its outcome is known.
+func TestNothingIsSentForAContextThatHasEnded(t *testing.T) {
+	story(t, func(t *testing.T, server *zktest.Server, cfg Config) {
+		c, s := opened(t, cfg)
+		defer c.Close()
+		given := errors.New("given up")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(given)
+		_, createErr := s.Create(ctx, "/a", nil, Persistent, nil)
+		_, multiErr := s.Multi(ctx, CreateOp("/a", nil, Persistent, nil))
+		_, enqueueErr := s.CreateProtected(ctx, "/", "a-", nil, nil)
+		for _, err := range []error{createErr, multiErr, enqueueErr, s.Delete(ctx, "/a", AnyVersion)} {
+			require.ErrorIs(t, err, given)
+			require.NotErrorIs(t, err, ErrUnknownOutcome)
+		}
+		synctest.Wait()
+		require.Empty(t, nodes(server))
+	})
+}
+
 func TestLostReplyOfAPlainCreateIsSaid(t *testing.T) {
 	story(t, func(t *testing.T, server *zktest.Server, cfg Config) {
 		c, s := opened(t, cfg)

@@ -38,7 +38,7 @@ func (e *HeldError) Error() string {
 func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
 // A LostError says which hold, or place in the queue, was lost and why. It matches [ErrLost], and through Reason what led to it:
-// session.ErrLost, session.ErrDeadline, session.ErrExpired, session.ErrClosed or session.ErrNodeGone.
+// session.ErrLost, session.ErrDeadline, session.ErrExpired, session.ErrClosed, session.ErrNodeGone, or [ErrStalled].
 type LostError struct {
 	Path   string      // of the lock
 	Token  fence.Token // of the hold, zero for a place in the queue

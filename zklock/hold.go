@@ -11,16 +11,18 @@ import (
 	"github.com/zkkit/zkkit/session"
 )
 
-// A Hold is one acquisition of a lock. It ends once, for good: when it is unlocked, when its session is lost, locally or by the servers' word, or when its node is
-// deleted by somebody else.
+// A Hold is one acquisition of a lock. It ends once, for good: when it is unlocked, when its session is lost, locally or by the servers' word, when its node is
+// deleted by somebody else, or when the work that it is for stalls (see [Mutex.Work]).
 //
 // A Hold is safe for concurrent use. There is no useful zero value: [Mutex.Lock] returns one.
 type Hold struct {
 	m     *Mutex
 	lease *session.Lease
 	token fence.Token
+	work  atomic.Pointer[Work] // what it is held for, if that is watched
 
 	unlocking atomic.Bool
+	stalled   atomic.Pointer[StalledError]
 	gone      chan struct{} // closed when result is known
 	result    error
 }
@@ -41,14 +43,23 @@ func (h *Hold) Done() <-chan struct{} { return h.lease.Done() }
 
 // Err returns nil while the lock is held, [ErrReleased] after Unlock, and a [*LostError] after a loss. It looks at the clock: a process that was stopped past its
 // deadline is told at once, before any timer has run.
-func (h *Hold) Err() error { return h.told(h.lease.Err()) }
+func (h *Hold) Err() error {
+	if w := h.work.Load(); w != nil {
+		w.look(false)
+	}
+	return h.told(h.lease.Err())
+}
 
 func (h *Hold) told(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, session.ErrReleased):
-		return ErrReleased
+		stalled := h.stalled.Load()
+		if stalled == nil {
+			return ErrReleased
+		}
+		err = stalled
 	}
 	return &LostError{Path: h.m.path, Token: h.token, Reason: err}
 }
@@ -117,6 +128,18 @@ func (h *Hold) giveBack(ctx context.Context) {
 		}
 		close(h.gone)
 	})
+}
+
+// letGo ends the hold for those who wait, though whoever has it has not given it back.
+func (h *Hold) letGo(why *StalledError) {
+	if !h.unlocking.CompareAndSwap(false, true) {
+		return
+	}
+	h.stalled.Store(why)
+	h.lease.Release() // belief ends before the node does
+	h.result = h.told(h.lease.Err())
+	close(h.gone)
+	h.lease.Session().RemoveDetached(h.Path(), nil)
 }
 
 // Guard applies operations to znodes in one transaction that the servers refuse as a whole once this hold's node is gone. It is the fence for data in

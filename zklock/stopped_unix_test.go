@@ -20,20 +20,30 @@ import (
 )
 
 // child is a process that takes the lock that childEnv names, as "address path", says so, and then does nothing but look at the clock. When the clock
-// has jumped, because the process was stopped, the first thing that it does is to ask its hold.
+// has jumped, because the process was stopped, the first thing that it does is to ask its hold. With a duration after the path it is at work that stalls after that.
 func child() {
-	addr, path, _ := strings.Cut(os.Getenv(childEnv), " ")
+	words := strings.Fields(os.Getenv(childEnv))
+	addr, path, limit := words[0], words[1], timeout
 	fail := func(err error) {
 		if err != nil {
 			fmt.Println("failed", err)
 			os.Exit(1)
 		}
 	}
+	if len(words) > 2 {
+		limit = 2 * timeout // so that the stall comes first
+	}
 	ctx := context.Background()
-	c, err := session.Open(ctx, session.Config{Servers: []string{addr}, Timeout: timeout, Tick: tick})
+	c, err := session.Open(ctx, session.Config{Servers: []string{addr}, Timeout: limit, Tick: tick})
 	fail(err)
 	m, err := zklock.NewMutex(c, path, zklock.Config{Label: "child"})
 	fail(err)
+	if len(words) > 2 {
+		stall, err := time.ParseDuration(words[2])
+		fail(err)
+		fmt.Printf("ended|%v\n", m.Work(ctx, stall, childWork(ctx, path)))
+		os.Exit(0)
+	}
 	h, err := m.Lock(ctx)
 	fail(err)
 	fmt.Println("held", h.Token())
@@ -55,6 +65,20 @@ func child() {
 	}
 }
 
+// childWork makes progress until the process is stopped, and is told when it makes the next.
+func childWork(ctx context.Context, path string) func(context.Context, *zklock.Work) error {
+	return func(_ context.Context, w *zklock.Work) error {
+		fmt.Println("held", w.Token())
+		for {
+			if err := w.Progress(); err != nil {
+				_, guard := w.Hold().Guard(ctx, session.SetOp(path, []byte("damage"), session.AnyVersion))
+				fmt.Printf("resumed|%v|%v\n", err, guard)
+				return nil
+			}
+		}
+	}
+}
+
 // stoppable is a child that holds a lock of its own.
 type stoppable struct {
 	cmd   *exec.Cmd
@@ -63,11 +87,11 @@ type stoppable struct {
 	hold  zklock.Contender
 }
 
-func (s *stage) child(c *session.Client, path string) stoppable {
+func (s *stage) child(c *session.Client, path string, more ...string) stoppable {
 	s.t.Helper()
 	cmd := exec.Command(os.Args[0])
 	// With one processor, the loop that looks at the clock goes on before any timer can run, or so it is in every other child. The result must not depend on it.
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", childEnv+"="+s.zk.Addrs()[0]+" "+path)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", childEnv+"="+strings.Join(append([]string{s.zk.Addrs()[0], path}, more...), " "))
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(s.t, err)
@@ -123,4 +147,25 @@ func TestStoppedProcessFindsItsHoldLostFirstThing(t *testing.T) {
 		require.NoError(t, next.Err())
 		s.unlock(next)
 	}
+}
+
+// Work whose process was stopped has stalled, and is told when it reports progress, first thing. Its session may have outlived that.
+func TestStoppedWorkFindsThatItHasStalledFirstThing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	const stall = 500 * time.Millisecond
+	c := s.child(s.open(""), s.path, stall.String())
+	require.NoError(t, c.cmd.Process.Signal(syscall.SIGSTOP))
+	time.Sleep(stall + 100*time.Millisecond)
+	require.NoError(t, c.cmd.Process.Signal(syscall.SIGCONT))
+	words := strings.Split(receive(t, c.lines), "|")
+	require.Len(t, words, 3, "%q", words)
+	for _, word := range words[1:] {
+		require.Contains(t, word, "zklock: hold of "+s.path+" with token "+c.hold.Token.String()+" lost: zklock: work stalled: no progress for ")
+	}
+	require.Contains(t, receive(t, c.lines), "ended|"+strings.SplitN(words[1], "for ", 2)[0])
+	next := s.lock(c.m)
+	requireRises(t, c.hold.Token, next.Token())
+	require.Empty(t, s.get(s.path), "it wrote nothing")
+	s.unlock(next)
 }

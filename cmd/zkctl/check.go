@@ -12,7 +12,7 @@ import (
 	"github.com/zkkit/zkkit/internal/scenario"
 )
 
-// checkOptions is the command line of zkctl partition check.
+// checkOptions is the command line of zkctl partition check, and of zkctl pause check.
 type checkOptions struct {
 	path  string
 	json  bool
@@ -20,7 +20,8 @@ type checkOptions struct {
 	color string
 }
 
-func newCheckCmd(c *console, runF func(context.Context, *checkOptions) error) *cobra.Command {
+// newCheckCmd stands below the command that it is about. It checks the reports of others all the same.
+func newCheckCmd(c *console, about string, runF func(context.Context, *checkOptions) error) *cobra.Command {
 	o := &checkOptions{}
 	if runF == nil {
 		runF = func(_ context.Context, o *checkOptions) error { return runCheck(c, o) }
@@ -28,14 +29,14 @@ func newCheckCmd(c *console, runF func(context.Context, *checkOptions) error) *c
 	cmd := &cobra.Command{
 		Use:   "check FILE|DIR",
 		Short: "Derive the verdict again from a saved report",
-		Long: `Derive the verdict of zkctl partition again, from the events in a report that --report or --json has saved, and from
+		Long: `Derive the verdict of zkctl ` + about + ` again, from the events in a report that --report or --json has saved, and from
 nothing else. The exit code is that of the derived verdict, and 1 if the report states another result than its events.`,
-		Example: `  zkctl partition --report out
-  zkctl partition check out
-  zkctl partition check out/report.json --json | jq .checks`,
+		Example: strings.ReplaceAll(`  zkctl COMMAND --report out
+  zkctl COMMAND check out
+  zkctl COMMAND check out/report.json --json | jq .checks`, "COMMAND", about),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("%s takes one report, a file or the directory that --report wrote: zkctl partition check out", cmd.CommandPath())
+				return usagef("%s takes one report, a file or the directory that --report wrote: %s out", cmd.CommandPath(), cmd.CommandPath())
 			}
 			return nil
 		},
@@ -97,20 +98,20 @@ func lookAgain(path string) (recheck, error) {
 	if err != nil {
 		return recheck{}, err
 	}
-	e, err := saved.Evidence()
+	story, err := saved.Story()
 	if err != nil {
 		return recheck{}, err
 	}
 	r := recheck{
 		Stored: storedResult{stored.Verdict, stored.Exit, stored.OwnerAfterRecovery},
-		alone:  scenario.Judge(e),
+		alone:  scenario.Judge(story),
 	}
 	for _, check := range derived.Checks {
 		if check.Name == scenario.CheckStoredResult && !check.OK {
 			r.Differs, derived.Exit = true, exitDiffers
 		}
 	}
-	r.Report = scenario.NewReport(e, derived)
+	r.Report = scenario.NewReport(story, derived)
 	return r, nil
 }
 

@@ -28,7 +28,8 @@ var layout = [][]entry{
 	{{pkg: "internal/child"}},
 	{{pkg: "internal/docker", uses: []string{testcontainers, mobyClient, mobyAPI, errdefs}}},
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
-	{{pkg: "fence/sqlfence"}, {pkg: "fence/redisfence", uses: []string{redis}}, {pkg: "fence/httpfence"}},
+	{{pkg: "fence/fencetest", uses: []string{porcupine}, usedBy: []string{}}},
+	{{pkg: "fence/sqlfence", testUses: []string{pgx, sqlite}}, {pkg: "fence/redisfence", uses: []string{redis}, testUses: []string{miniredis}}, {pkg: "fence/httpfence"}},
 	{{pkg: "ratelimit", uses: []string{redis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
@@ -42,9 +43,9 @@ var layout = [][]entry{
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
 	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
 	{{pkg: "internal/scenario", uses: []string{
-		"github.com/anishathalye/porcupine",
+		porcupine,
 		// The subjects that fail, and what they fail on.
-		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, "modernc.org/sqlite", miniredis,
+		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, sqlite, miniredis,
 	}}},
 	{{pkg: "docker/sample"}}, // A service to copy, and its test.
 	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}, testUses: []string{goZooKeeper}}},
@@ -56,6 +57,8 @@ const (
 	redis          = "github.com/redis/go-redis"
 	miniredis      = "github.com/alicebob/miniredis"
 	pgx            = "github.com/jackc/pgx"
+	sqlite         = "modernc.org/sqlite"
+	porcupine      = "github.com/anishathalye/porcupine"
 	toxiproxy      = "github.com/Shopify/toxiproxy"
 	testcontainers = "github.com/testcontainers/testcontainers-go"
 	mobyClient     = "github.com/moby/moby/client" // What its API is made of, with the two below.
@@ -65,7 +68,7 @@ const (
 )
 
 var (
-	testTools     = []string{"ensemble", "ensemble/containers", "internal/stores", "partition", "zktest"}
+	testTools     = []string{"fence/fencetest", "ensemble", "ensemble/containers", "internal/stores", "partition", "zktest"}
 	testLibraries = []string{"github.com/stretchr/testify", "go.uber.org/goleak", "github.com/rogpeppe/go-internal", "pgregory.net/rapid"}
 	vagueNames    = []string{"util", "utils", "common", "types", "helpers", "misc"}
 )

@@ -149,8 +149,22 @@ func TestOtherFlags(t *testing.T) {
 	require.NoError(t, parsed(t, cmd, "--quick", "--toxiproxy", "http://127.0.0.1:8474"))
 	require.Equal(t, doctorOptions{servers: []string{"zk:1"}, toxiproxy: "http://127.0.0.1:8474", quick: true}, *doctor)
 
+	var pause *pauseOptions
+	cmd = newPauseCmd(testConsole(env), func(_ context.Context, o *pauseOptions) error {
+		pause = o
+		return nil
+	})
+	require.NoError(t, parsed(t, cmd, "--fast", "--lock", "all", "--scenario", "s1,late-release", "--scenario", "S7", "--repeat", "3"))
+	require.Equal(t, []string{"redlock", "redis", "zookeeper"}, pause.run.Locks)
+	require.Equal(t, []scenario.Case{scenario.CaseDuplicateJob, scenario.CaseLateRelease, scenario.CaseStuckWorker}, pause.run.Cases)
+	require.Equal(t, scenario.FastTTL, pause.run.TTL)
+	require.Equal(t, scenario.FastFor, pause.run.For)
+	require.Equal(t, 3, pause.run.Repeat)
+	require.Equal(t, []string{"zk:1"}, pause.run.Engine.Servers)
+	require.Len(t, pause.run.Worker, 2)
+
 	var check *checkOptions
-	cmd = newCheckCmd(testConsole(env), func(_ context.Context, o *checkOptions) error {
+	cmd = newCheckCmd(testConsole(env), scenario.PartitionScenario, func(_ context.Context, o *checkOptions) error {
 		check = o
 		return nil
 	})
@@ -167,6 +181,21 @@ func TestWrongFlags(t *testing.T) {
 		{"--json=maybe"}, {"--x"}, {"-x"}, {"extra"}, {"--"}, {"extra", "--", "x"}, {"--resource", "plain"}, {"--session", "3s", "--", "x"}, {"--recipe", "zklock", "--", "x"},
 	} {
 		cmd := newPartitionCmd(testConsole(nil), func(context.Context, *partitionOptions) error {
+			t.Fatalf("%q was run", args)
+			return nil
+		})
+		err := parsed(t, cmd, args...)
+		require.Equal(t, exitUsage, exitCode(err), "%q: %v", args, err)
+		require.NotContains(t, message(err), "\n")
+	}
+}
+
+func TestWrongPauseFlags(t *testing.T) {
+	for _, args := range [][]string{
+		{"--for", "0"}, {"--ttl", "x"}, {"--lock", "etcd"}, {"--scenario", "S8"}, {"--scenario", ""}, {"--repeat", "0"}, {"--parallel", "0"}, {"--redis", "x"}, {"--resource", "x"},
+		{"--fast", "--ttl", "1s"}, {"--fast", "--for", "1s"}, {"--servers", "zk:1"}, {"--engine", "local"}, {"--lock", "zookeeper", "--redis", "local"}, {"--report", ""}, {"extra"},
+	} {
+		cmd := newPauseCmd(testConsole(nil), func(context.Context, *pauseOptions) error {
 			t.Fatalf("%q was run", args)
 			return nil
 		})

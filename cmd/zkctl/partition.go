@@ -80,7 +80,7 @@ With a program behind --, in any language, instances of that want the lock at --
 	newFlag(cmd, &o.report, "report", "DIR", "", "write "+scenario.ReportFile+", "+scenario.EventsFile+" and "+scenario.TimelineFile+" there", aName)
 	f.BoolVar(&o.quiet, "quiet", false, "print the verdict only")
 	colorFlag(cmd, &o.color)
-	cmd.AddCommand(newCheckCmd(c, nil))
+	cmd.AddCommand(newCheckCmd(c, scenario.PartitionScenario, nil))
 	return cmd
 }
 
@@ -188,7 +188,7 @@ func printPartition(c *console, o *partitionOptions, e scenario.Evidence, r scen
 	}
 	b.WriteString(scenario.VerdictText(r.Result(), style))
 	if !o.quiet && o.report != "" {
-		b.WriteString("\n" + reportText(o.report))
+		b.WriteString("\n" + reportText(scenario.PartitionScenario, o.report))
 	}
 	return writeOut(c.out, b.String())
 }

@@ -48,11 +48,11 @@ func prepareReport(dir string) (undo func(), err error) {
 	return undo, nil
 }
 
-// reportText says where a report is.
-func reportText(dir string) string {
+// reportText says where the report of a command is.
+func reportText(command, dir string) string {
 	var b strings.Builder
 	for _, file := range []struct{ name, about string }{
-		{scenario.ReportFile, "everything: zkctl partition check " + dir + " derives the verdict again"},
+		{scenario.ReportFile, "everything: zkctl " + command + " check " + dir + " derives the verdict again"},
 		{scenario.EventsFile, "what happened, one event per line"},
 		{scenario.TimelineFile, "the picture, for a browser"},
 	} {

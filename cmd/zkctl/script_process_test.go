@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,15 +150,13 @@ func cmdNoProcess(ts *testscript.TestScript, neg bool, a []string) {
 	}
 	dir := ts.Getenv("WORK")
 	until(ts, "the end of all processes in "+dir, func() bool {
-		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-		ts.Check(err)
-		for _, f := range files {
-			text, err := os.ReadFile(f)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if strings.Contains(string(text), dir) {
-				return false
+		for _, pattern := range []string{"/proc/[0-9]*/cmdline", "/proc/[0-9]*/environ"} {
+			files, err := filepath.Glob(pattern)
+			ts.Check(err)
+			for _, f := range files {
+				if text, err := os.ReadFile(f); err == nil && strings.Contains(string(text), dir) {
+					return false
+				}
 			}
 		}
 		return true

@@ -13,11 +13,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/zkkit/zkkit/ensemble"
+	"github.com/zkkit/zkkit/internal/scenario"
 	"github.com/zkkit/zkkit/internal/stores"
 	"github.com/zkkit/zkkit/session"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == scenario.PauseWorkerCommand { // zkctl pause starts its own executable, which is this one here.
+		main()
+	}
 	testscript.Main(m, map[string]func(){"zkctl": main, "worker": worker})
 }
 
@@ -36,7 +40,7 @@ func TestMain(m *testing.M) {
 //	server                   sets $SERVER to the address of a ZooKeeper that all scripts share
 //	blackhole                sets $BLACKHOLE to an address that accepts and never answers
 //	[!] znode PATH           says whether $SERVER has a znode there
-//	noprocess                waits until no process has this script's directory in its arguments: no server of its is left
+//	noprocess                waits until no process has this script's directory in its arguments or its environment: no server or worker of its is left
 //
 // the program worker of a user (see there), and the conditions [zookeeper], [netns], [redis] and [postgres].
 func TestScripts(t *testing.T) {

@@ -21,6 +21,7 @@ func newVersionCmd(c *console) *cobra.Command {
 			fmt.Fprintf(&b, "go            %s %s/%s\n", strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, runtime.GOARCH)
 			fmt.Fprintf(&b, "toxiproxy     %s\n", moduleVersion("github.com/Shopify/toxiproxy/v2"))
 			fmt.Fprintf(&b, "go-zookeeper  %s\n", moduleVersion("github.com/go-zookeeper/zk"))
+			fmt.Fprintf(&b, "redsync       %s\n", moduleVersion("github.com/go-redsync/redsync/v4"))
 			return writeOut(c.out, b.String())
 		},
 	}

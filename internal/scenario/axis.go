@@ -10,12 +10,14 @@ type axis struct{ from, to float64 }
 
 // axisOf spans the events, with no more before the cut than a fifth of what follows: a lock that was held for an hour before the cut would
 // leave no room for what the picture is about.
-func axisOf(f *facts) axis {
+func axisOf(f *facts) axis { return axisOver(f.events) }
+
+func axisOver(events []Event) axis {
 	a := axis{from: math.Inf(1), to: math.Inf(-1)}
-	for _, e := range f.events {
+	for _, e := range events {
 		a.from, a.to = min(a.from, e.AtMs), max(a.to, e.AtMs)
 	}
-	if len(f.events) == 0 || math.IsNaN(a.from) || math.IsNaN(a.to) {
+	if len(events) == 0 || math.IsNaN(a.from) || math.IsNaN(a.to) {
 		return axis{0, 1}
 	}
 	if a.to > 0 {

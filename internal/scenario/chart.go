@@ -19,6 +19,8 @@ const (
 
 // A chart is the picture of a run, ready for the template: shapes in the order in which they are painted.
 type chart struct {
+	ID                 int // of the picture on its page
+	Heading, Caption   string
 	Width, Height      float64
 	PlotLeft, PlotWide float64
 	Title, Description string
@@ -266,19 +268,23 @@ func (c *chart) fault(e Evidence, f *facts, a axis, bottom float64) {
 	if e.Parameters.Direction != "" {
 		name += ", " + string(e.Parameters.Direction)
 	}
+	c.shade(from, to, bottom, name, f.heal != nil)
+}
+
+// shade shades the time of a fault behind everything, and names it.
+func (c *chart) shade(from, to, bottom float64, name string, ends bool) {
 	top := headRoom - 18.0
-	shade := []rect{
+	c.Rects = append([]rect{
 		{X: from, Y: top, W: unit(max(to-from, 1)), H: unit(bottom - top), Class: "cut", Tip: name},
 		{X: from, Y: top - 22, W: unit(max(to-from, 1)), H: 22, Class: "cut-head"},
-	}
-	c.Rects = append(shade, c.Rects...)
+	}, c.Rects...)
 	if room := to - from; room > 12+float64(utf8.RuneCountInString(name))*charWidth {
 		c.text((from+to)/2, top-7, "middle", "cut-name", name)
 	} else {
 		c.text(to+8, top-7, "start", "cut-name outside", name)
 	}
 	c.Lines = append(c.Lines, segment{from, top - 22, from, bottom, "edge"})
-	if f.heal != nil {
+	if ends {
 		c.Lines = append(c.Lines, segment{to, top - 22, to, bottom, "edge"})
 	}
 }

@@ -104,6 +104,8 @@ const (
 
 // An Event is one thing that one party saw. It is a value; the zero Event is not an event.
 type Event struct {
+	// Run is the number of the run, where a story has many that happen beside each other, and 0 where it has one.
+	Run int `json:"run,omitempty"`
 	// AtMs is the time in milliseconds relative to the cut, negative before it, to the microsecond: see [Ms].
 	AtMs float64 `json:"at_ms"`
 	// Who saw it, and What it was: one of the constants above.

@@ -14,18 +14,13 @@ import (
 //go:embed timeline.html.tmpl
 var timelineTemplate string
 
-// WriteHTML writes a report of the partition scenario as one HTML page that needs nothing else: no network, no script, no font. It
-// returns the error of [Report.Evidence], with nothing written, or that of w, with part of the page written.
-func WriteHTML(w io.Writer, r Report) error {
-	e, err := r.Evidence()
-	if err != nil {
-		return err
-	}
+// write writes the page.
+func (p page) write(w io.Writer) error {
 	t, err := template.New("timeline").Parse(timelineTemplate)
 	if err != nil {
 		return fmt.Errorf("scenario: timeline template: %w", err)
 	}
-	if err := t.Execute(w, pageOf(e, r.Result())); err != nil {
+	if err := t.Execute(w, p); err != nil {
 		return fmt.Errorf("scenario: write timeline: %w", err)
 	}
 	return nil
@@ -33,18 +28,20 @@ func WriteHTML(w io.Writer, r Report) error {
 
 // A page is what the template shows.
 type page struct {
-	Title, Headline, Engine string
-	Verdict                 Verdict
-	Exit                    int
-	Reasons                 []string
-	Tiles                   []tile
-	Chart                   chart
-	Story                   []Paragraph
-	Checks                  []checkGroup
-	Figures                 []figureRow
-	Events                  []eventRow
-	Omitted                 string // how many events are not in Events, if any
-	Parameters              []figureRow
+	Command, Title, Headline, Engine string
+	Verdict                          Verdict
+	Exit                             int
+	Reasons                          []string
+	Tiles                            []tile
+	Outcomes                         []outcomeRow // where there are many runs
+	Charts                           []chart
+	Story                            []Paragraph
+	Checks                           []checkGroup
+	Figures                          []figureRow
+	Zero                             string // what times are relative to
+	Events                           []eventRow
+	Omitted                          string // how many events are not in Events, if any
+	Parameters                       []figureRow
 }
 
 type (
@@ -54,15 +51,32 @@ type (
 		Checks []Check
 	}
 	figureRow struct{ Name, Value string }
-	eventRow  struct{ At, Who, Text, Note, Class string }
+	// An eventRow with a Heading begins the events of a run, and has nothing else.
+	eventRow   struct{ At, Who, Text, Note, Class, Heading string }
+	outcomeRow struct{ What, How, Effects, Refused, Outcome, Class string }
 )
 
-func pageOf(e Evidence, r Result) page {
+func (e Evidence) page(r Result) page {
 	f := derive(e.Events)
-	p := page{
-		Title: titleOf(e), Headline: headline(e, r), Engine: e.Engine.String(), Verdict: r.Verdict, Exit: r.Exit, Reasons: r.Reasons,
-		Tiles: tilesOf(r, &f), Chart: chartOf(e), Story: Walkthrough(e), Parameters: parametersOf(e.Parameters),
+	p := pageOf(r)
+	p.Command, p.Title, p.Headline, p.Engine, p.Zero = PartitionScenario, titleOf(e), headline(e, r), e.Engine.String(), "the cut"
+	p.Tiles, p.Charts, p.Story, p.Parameters = tilesOf(r, &f), []chart{chartOf(e)}, Walkthrough(e), parametersOf(e.Parameters)
+	var live Live
+	for _, ev := range f.events {
+		live.known.add(&ev)
+		if !live.routine(ev) {
+			p.Events = append(p.Events, rowOf(ev, say(ev, &f)))
+		}
 	}
+	if n := len(f.events) - len(p.Events); n > 0 {
+		p.Omitted = sentence(count(n, "event"))
+	}
+	return p
+}
+
+// pageOf returns what every page has.
+func pageOf(r Result) page {
+	p := page{Verdict: r.Verdict, Exit: r.Exit, Reasons: r.Reasons}
 	for _, g := range []struct {
 		kind CheckKind
 		name string
@@ -84,21 +98,14 @@ func pageOf(e Evidence, r Result) page {
 	for _, name := range slices.Sorted(maps.Keys(r.Figures)) {
 		p.Figures = append(p.Figures, figureRow{name, number(r.Figures[name])})
 	}
-	var live Live
-	for _, ev := range f.events {
-		live.known.add(&ev)
-		if live.routine(ev) {
-			continue
-		}
-		s := say(ev, &f)
-		p.Events = append(p.Events, eventRow{at(ev.AtMs), s.who, s.text, s.note, map[tone]string{
-			toneDim: "dim", toneBelief: "belief", toneTruth: "truth", toneFault: "fault", toneGood: "good", toneBad: "bad",
-		}[s.tone]})
-	}
-	if n := len(f.events) - len(p.Events); n > 0 {
-		p.Omitted = sentence(count(n, "event"))
-	}
 	return p
+}
+
+// rowOf is an event as the page shows it.
+func rowOf(ev Event, s saying) eventRow {
+	return eventRow{At: at(ev.AtMs), Who: s.who, Text: s.text, Note: s.note, Class: map[tone]string{
+		toneDim: "dim", toneBelief: "belief", toneTruth: "truth", toneFault: "fault", toneGood: "good", toneBad: "bad",
+	}[s.tone]}
 }
 
 func titleOf(e Evidence) string {

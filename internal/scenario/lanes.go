@@ -10,16 +10,19 @@ import (
 // labelColumns is the width of the names left of the lanes.
 const labelColumns = 16
 
-// Lanes draws who believed and whose node was there, and what arrived at the resource, on one time axis with the cut and the heal marked.
-// Every line ends with a newline. It draws nothing if nobody ever acquired the lock.
-func Lanes(e Evidence, s Style) string {
+// lanes draws who believed and whose node was there, and what arrived at the resource, with the cut and the heal marked.
+func (e Evidence) lanes(s Style) string {
 	f := derive(e.Events)
 	a := axisOf(&f)
 	lanes := lanesOf(&f, a)
 	if len(lanes) == 0 {
 		return ""
 	}
-	c := canvas{style: s, axis: a, facts: &f, cols: s.width() - labelColumns, glyphs: glyphs(s.ASCII)}
+	c := partitionCanvas{canvasOf(s, a), &f}
+	c.mark(f.cut, "CUT")
+	if f.heal != nil {
+		c.mark(f.heal, "HEAL "+at(f.heal.AtMs))
+	}
 	var b strings.Builder
 	c.header(&b)
 	for i, l := range lanes {
@@ -56,24 +59,51 @@ type cell struct {
 type canvas struct {
 	style  Style
 	axis   axis
-	facts  *facts
+	marks  []faultMark
 	cols   int
 	glyphs glyphSet
+}
+
+// A faultMark is where a fault begins or ends.
+type faultMark struct {
+	ms   float64
+	name string
+}
+
+// A partitionCanvas draws what only a partition has.
+type partitionCanvas struct {
+	canvas
+	facts *facts
+}
+
+func canvasOf(s Style, a axis) canvas {
+	return canvas{style: s, axis: a, cols: s.width() - labelColumns, glyphs: glyphs(s.ASCII)}
+}
+
+// mark draws a line down all rows at an event, if there is one, with its name above.
+func (c *canvas) mark(e *Event, name string) {
+	if e != nil {
+		c.marks = append(c.marks, faultMark{e.AtMs, name})
+	}
 }
 
 // col returns the column of a time.
 func (c *canvas) col(ms float64) int { return int(math.Round(c.axis.place(ms) * float64(c.cols-1))) }
 
-// blank returns a row with nothing but the cut and the heal.
-func (c *canvas) blank() []cell {
+// empty returns a row with nothing in it.
+func (c *canvas) empty() []cell {
 	row := make([]cell, c.cols)
 	for i := range row {
 		row[i] = cell{' ', tonePlain}
 	}
-	for _, e := range []*Event{c.facts.cut, c.facts.heal} {
-		if e != nil {
-			row[c.col(e.AtMs)] = cell{c.glyphs.fault, toneFault}
-		}
+	return row
+}
+
+// blank returns a row with nothing but the faults.
+func (c *canvas) blank() []cell {
+	row := c.empty()
+	for _, m := range c.marks {
+		row[c.col(m.ms)] = cell{c.glyphs.fault, toneFault}
 	}
 	return row
 }
@@ -112,26 +142,19 @@ func put(row []cell, col int, text string, t tone) {
 	}
 }
 
-// header marks the cut and the heal.
+// header names the faults.
 func (c *canvas) header(b *strings.Builder) {
-	row := make([]cell, c.cols)
-	for i := range row {
-		row[i] = cell{' ', tonePlain}
+	row := c.empty()
+	for _, m := range c.marks {
+		put(row, c.col(m.ms), string(c.glyphs.mark)+" "+m.name, toneFault)
 	}
-	mark := string(c.glyphs.mark)
-	if cut := c.facts.cut; cut != nil {
-		put(row, c.col(cut.AtMs), mark+" CUT", toneFault)
-	}
-	if heal := c.facts.heal; heal != nil {
-		put(row, c.col(heal.AtMs), mark+" HEAL "+at(heal.AtMs), toneFault)
-	}
-	if c.facts.cut != nil || c.facts.heal != nil {
+	if len(c.marks) > 0 {
 		c.line(b, "", "", row)
 	}
 }
 
 // relation draws what lies between the end of belief and the end of truth: the margin, or the overlap.
-func (c *canvas) relation(b *strings.Builder) {
+func (c *partitionCanvas) relation(b *strings.Builder) {
 	h, m := c.facts.holder(), c.facts.margin()
 	if h == nil {
 		return
@@ -162,7 +185,7 @@ func (c *canvas) relation(b *strings.Builder) {
 }
 
 // resource draws what arrived there. Of several things in one column the one that matters most is drawn.
-func (c *canvas) resource(b *strings.Builder) {
+func (c *partitionCanvas) resource(b *strings.Builder) {
 	f := c.facts
 	if len(f.writes) == 0 && !f.sealed {
 		return
@@ -196,10 +219,7 @@ func (c *canvas) resource(b *strings.Builder) {
 
 // ruler draws the axis below the lanes.
 func (c *canvas) ruler(b *strings.Builder) {
-	row := make([]cell, c.cols)
-	for i := range row {
-		row[i] = cell{' ', tonePlain}
-	}
+	row := c.empty()
 	step, ticks := c.axis.ticks(c.cols / 10)
 	for _, ms := range ticks {
 		label := tickLabel(ms, step)
@@ -235,7 +255,7 @@ func (c *canvas) line(b *strings.Builder, who, what string, row []cell) {
 }
 
 // legend explains the signs that were used.
-func (c *canvas) legend(b *strings.Builder) {
+func (c *partitionCanvas) legend(b *strings.Builder) {
 	g, f := c.glyphs, c.facts
 	parts := []string{fmt.Sprintf("%c believes", g.belief), fmt.Sprintf("%c its node is there", g.truth)}
 	if len(f.reigns) > 0 {
@@ -260,6 +280,11 @@ func (c *canvas) legend(b *strings.Builder) {
 	if accepted > 0 {
 		parts = append(parts, fmt.Sprintf("%c STALE WRITE ACCEPTED", g.stale))
 	}
+	c.signs(b, parts)
+}
+
+// signs writes the legend.
+func (c *canvas) signs(b *strings.Builder, parts []string) {
 	for _, line := range wrapParts(parts, c.style.width()-labelColumns) {
 		b.WriteString(pad("", labelColumns) + c.style.paint(toneDim, line) + "\n")
 	}

@@ -73,11 +73,11 @@ func Recheck(path string) (stored, derived Result, err error) {
 	if err != nil {
 		return Result{}, Result{}, err
 	}
-	e, err := r.Evidence()
+	s, err := r.Story()
 	if err != nil {
 		return Result{}, Result{}, fmt.Errorf("%w (%s)", err, path)
 	}
-	stored, derived = r.Result(), Judge(e)
+	stored, derived = r.Result(), Judge(s)
 	c := Check{Name: CheckStoredResult, Kind: OfEvidence, Want: "the events lead to the result that the report states", OK: true, Got: "they do"}
 	if diff := differences(stored, derived); len(diff) > 0 {
 		c.OK, c.Got = false, strings.Join(diff, "; ")

@@ -2,12 +2,14 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // ReportFormat is the format of the reports that this version writes, and the only one that it reads.
@@ -67,8 +69,7 @@ type Report struct {
 	Events     []Event         `json:"events"`
 }
 
-// NewReport puts evidence and what [Judge] made of it into one report. The events are in the order of the evidence.
-func NewReport(e Evidence, r Result) Report {
+func (e Evidence) report(r Result) Report {
 	// Parameters holds nothing that can fail to marshal.
 	report, _ := NewPlainReport(e.Scenario, e.Engine, e.Parameters, r, e.Events)
 	report.Predicted = e.Predicted
@@ -107,11 +108,10 @@ func (r Report) Result() Result {
 	return Result{Verdict: r.Verdict, Exit: r.Exit, OwnerAfterRecovery: r.OwnerAfterRecovery, Reasons: r.Reasons, Checks: r.Checks, Figures: r.Figures}
 }
 
-// Evidence returns what the result was derived from. It returns an error that matches [ErrNotCheckable] if the report is of a scenario
-// that has no evidence, and one that matches [ErrNotReport] if the parameters are not those of the scenario.
+// Evidence returns the evidence of a report of the partition scenario. It fails as [Report.Story] does, for the report of another scenario too.
 func (r Report) Evidence() (Evidence, error) {
 	if r.Scenario != PartitionScenario {
-		return Evidence{}, fmt.Errorf("%w: the verdict of %q does not follow from events", ErrNotCheckable, r.Scenario)
+		return Evidence{}, fmt.Errorf("%w: %q is no partition", ErrNotCheckable, r.Scenario)
 	}
 	e := Evidence{Scenario: r.Scenario, Engine: r.Engine, Predicted: r.Predicted, Events: r.Events}
 	if err := json.Unmarshal(r.Parameters, &e.Parameters); err != nil {
@@ -131,7 +131,7 @@ func (r Report) Encode(w io.Writer) error {
 	return nil
 }
 
-// WriteFiles writes report.json, events.jsonl (one event per line, by time) and, for a report that [Report.Evidence] accepts,
+// WriteFiles writes report.json, events.jsonl (one event per line, by time) and, for a report that [Report.Story] accepts,
 // timeline.html into a directory, which it makes if it is not there. Files of these names are replaced, each at one instant.
 // It returns a [*FileError] for the first thing that failed; what was written before stays.
 func (r Report) WriteFiles(dir string) error {
@@ -139,7 +139,7 @@ func (r Report) WriteFiles(dir string) error {
 		return &FileError{Path: dir, Err: err}
 	}
 	files := map[string]func(io.Writer) error{ReportFile: r.Encode, EventsFile: r.encodeEvents}
-	if _, err := r.Evidence(); err == nil {
+	if _, err := r.Story(); err == nil {
 		files[TimelineFile] = func(w io.Writer) error { return WriteHTML(w, r) }
 	}
 	for _, name := range []string{ReportFile, EventsFile, TimelineFile} {
@@ -158,11 +158,13 @@ func (r Report) WriteFiles(dir string) error {
 	return nil
 }
 
-// encodeEvents writes one event per line, by time.
+// encodeEvents writes one event per line, run by run, by time.
 func (r Report) encodeEvents(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	for _, e := range derive(r.Events).events {
+	events := slices.Clone(r.Events)
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.AtMs, b.AtMs)) })
+	for _, e := range events {
 		if err := enc.Encode(e); err != nil {
 			return fmt.Errorf("scenario: encode events: %w", err)
 		}

@@ -1,12 +1,15 @@
 // Package scenario holds the stories that zkctl tells: a recipe meets a fault, what happened is recorded, and the record is judged.
 //
-// A story has two halves. The runner makes things happen and writes down what every party saw: that is [Evidence], a list of events on
+// A story has two halves. The runner makes things happen and writes down what every party saw: that is [Evidence], or [PauseEvidence], a list of events on
 // one monotonic clock, with the parameters of the run. Everything after that is pure: [Judge] turns evidence into checks, figures and a
 // verdict, [NewReport] into the one JSON object that every experiment prints, [Lanes], [Walkthrough] and [WriteHTML] into something to look
 // at. Nothing in the second half asks a clock, a server or a random source, so [Recheck] derives the same verdict from a saved report
 // years later, and a verdict can be argued with by reading the events.
 //
-// # What is compared
+// There are two stories: a partition, in which the holder of a lock is cut off from ZooKeeper ([RunPartition]), and a pause, in which a worker is frozen for longer than
+// its lock lives ([RunPause]). The second one is many short runs, half of them controls that must end in harm; it has the files that begin with pause_.
+//
+// # What is compared in a partition
 //
 // Three things about one hold are kept apart, because a partition tears them apart:
 //
@@ -28,20 +31,26 @@ package scenario
 
 import "strings"
 
-// PartitionScenario is the name of the story in which the holder of a lock is cut off from ZooKeeper: the only one that [Judge] knows.
+// PartitionScenario is the name of the story in which the holder of a lock is cut off from ZooKeeper.
 const PartitionScenario = "partition"
 
 // Engine says what a run ran on. It is a value; the zero Engine says nothing.
 type Engine struct {
+	// Name is the program, such as "Redis", "" for ZooKeeper.
+	Name string `json:"name,omitempty"`
 	// Kind is how the server came to be: "local", "docker", "embedded" or "connect".
 	Kind string `json:"kind"`
 	// Version is what the server calls itself, "" if it did not say.
 	Version string `json:"version"`
+	// About says all of that in a few words, where what is above does not.
+	About string `json:"about,omitempty"`
 }
 
 // String returns kind and version, as in "local, ZooKeeper 3.8.0", and says so when it was no real one.
 func (e Engine) String() string {
 	switch {
+	case e.About != "":
+		return e.About
 	case e.Kind == "" && e.Version == "":
 		return "an unknown engine"
 	case e.Kind == EngineEmbedded:

@@ -81,15 +81,12 @@ type Result struct {
 	Figures map[string]float64
 }
 
-// Judge turns evidence into a result. It looks at nothing else, never panics, and returns the same result for the same evidence.
-// Evidence of a scenario that it does not know is inconclusive.
-func Judge(e Evidence) Result {
+func (e Evidence) judge() Result {
 	f := derive(e.Events)
 	checks := []Check{}
 	switch {
 	case e.Scenario != PartitionScenario:
-		checks = append(checks, Check{Name: "scenario-known", Kind: OfEvidence, Want: "a scenario with rules to judge it by",
-			Got: fmt.Sprintf("%q", e.Scenario)})
+		checks = append(checks, unknownScenario(e.Scenario))
 	case e.Parameters.Recipe == RecipeProgram:
 		checks = programChecks(e, &f)
 	case e.Parameters.Kind == KindNone:
@@ -107,6 +104,11 @@ func Judge(e Evidence) Result {
 		r.Reasons = f.safeReasons(e)
 	}
 	return r
+}
+
+// unknownScenario is the check of evidence that nobody knows the rules for.
+func unknownScenario(name string) Check {
+	return Check{Name: "scenario-known", Kind: OfEvidence, Want: "a scenario with rules to judge it by", Got: fmt.Sprintf("%q", name)}
 }
 
 // Conclude returns the verdict that a list of checks comes to, and what the failed checks that decided it got. A failed safety check

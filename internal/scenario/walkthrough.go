@@ -13,9 +13,8 @@ type Paragraph struct {
 	Text string
 }
 
-// Walkthrough tells a run in plain words: what happened to the link, the session, the holder's belief, the znode, the lock, the resource,
-// and who owns the lock after recovery. It says only what the events back: a topic that nobody observed is left out.
-func Walkthrough(e Evidence) []Paragraph {
+// walkthrough tells what happened to the link, the session, the holder's belief, the znode, the lock, the resource, and who owns the lock after recovery.
+func (e Evidence) walkthrough() []Paragraph {
 	f := derive(e.Events)
 	topics := []struct {
 		name string
@@ -34,9 +33,9 @@ func Walkthrough(e Evidence) []Paragraph {
 }
 
 // WalkthroughText returns the walk-through for a terminal, every line with a newline.
-func WalkthroughText(e Evidence, s Style) string {
+func WalkthroughText(story Story, s Style) string {
 	var b strings.Builder
-	for _, p := range Walkthrough(e) {
+	for _, p := range story.walkthrough() {
 		for i, line := range wrap(p.Text, s.width()-17) {
 			topic := ""
 			if i == 0 {
