@@ -30,7 +30,8 @@ var layout = [][]entry{
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/fencetest", uses: []string{porcupine}, usedBy: []string{}}},
 	{{pkg: "fence/sqlfence", testUses: []string{pgx, sqlite}}, {pkg: "fence/redisfence", uses: []string{redis}, testUses: []string{miniredis}}, {pkg: "fence/httpfence"}},
-	{{pkg: "ratelimit", uses: []string{redis}}},
+	{{pkg: "ratelimit", uses: []string{redis}, testUses: []string{miniredis}}},
+	{{pkg: "ratelimit/httplimit", testUses: []string{redis, miniredis}}, {pkg: "ratelimit/promlimit", uses: []string{prometheus}, testUses: []string{redis, miniredis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
 	{{pkg: "ensemble"}},
@@ -64,6 +65,7 @@ const (
 	mobyClient     = "github.com/moby/moby/client" // What its API is made of, with the two below.
 	mobyAPI        = "github.com/moby/moby/api"
 	errdefs        = "github.com/containerd/errdefs"
+	prometheus     = "github.com/prometheus/client_golang/prometheus"
 	zerolog        = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
 )
 
