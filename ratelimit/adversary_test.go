@@ -10,6 +10,7 @@ type plan struct {
 	habits []habit
 	speeds []float64
 	moves  []move // of the membership, by time
+	losses []int64
 }
 
 // A habit is what one server does, and what befalls it.
@@ -53,6 +54,9 @@ func play(s setting, p plan) int64 {
 			w.ask(now, a, h.direct, h.lend, h.out, h.back, h.fate, h.use, start+h.useAt)
 		}
 		w.at(start+h.from, again)
+	}
+	for _, t := range p.losses {
+		w.at(start+t, func(int64) { w.forget() })
 	}
 	w.run()
 	return worst(w.admitted, s.window)
@@ -170,12 +174,15 @@ func (a *adversary) plan() plan {
 	for range 1 + a.rng.IntN(4) {
 		p.habits = append(p.habits, a.habit())
 	}
+	for range a.losses {
+		p.losses = append(p.losses, a.time())
+	}
 	return p
 }
 
 // change returns a plan that is a little different.
 func (a *adversary) change(p plan) plan {
-	p.habits, p.speeds, p.moves = slices.Clone(p.habits), slices.Clone(p.speeds), slices.Clone(p.moves)
+	p.habits, p.speeds, p.moves, p.losses = slices.Clone(p.habits), slices.Clone(p.speeds), slices.Clone(p.moves), slices.Clone(p.losses)
 	for range 1 + a.rng.IntN(3) {
 		i := a.rng.IntN(len(p.habits))
 		h := &p.habits[i]
@@ -217,6 +224,9 @@ func (a *adversary) change(p plan) plan {
 			again := a.habit()
 			h.out, h.back, h.fate = again.out, again.back, again.fate
 		case 12:
+			if a.losses > 0 {
+				p.losses[a.rng.IntN(a.losses)] = a.time()
+			}
 			h.cut = a.share && !h.cut
 			if a.share && a.rng.IntN(3) == 0 {
 				p.moves = append(p.moves, move{at: a.time(), server: a.rng.IntN(a.count), comes: a.rng.IntN(2) == 0})

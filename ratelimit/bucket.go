@@ -20,9 +20,9 @@ type bucket struct {
 
 var errTooFine = errors.New("a Burst and a Per whose product is smaller: the sums would not be exact")
 
-func newBucket(burst, max, period int64) (*bucket, error) {
-	g := gcd(max, period)
-	b := &bucket{rate: max / g, token: period / g}
+func newBucket(burst, count, period int64) (*bucket, error) {
+	g := gcd(count, period)
+	b := &bucket{rate: count / g, token: period / g}
 	hi, lo := bits.Mul64(uint64(burst), uint64(b.token))
 	if hi != 0 || lo > uint64(exact) {
 		return nil, errTooFine

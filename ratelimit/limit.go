@@ -17,8 +17,8 @@ type Limit struct {
 
 // A Kind is a meaning of "100 per minute": [Rolling], [Bucket] or [FixedWindow].
 type Kind interface {
-	// rule returns the limit in whole numbers, or what is wrong with it.
-	rule(max, period int64) (rule, error)
+	// rule returns a limit of so many per so many microseconds in whole numbers, or what is wrong with it.
+	rule(count, period int64) (rule, error)
 	name() string
 }
 
@@ -90,21 +90,21 @@ func (l Limit) wrong(field, want string) error {
 	return &LimitError{Limit: l, Field: field, Want: want}
 }
 
-func (Rolling) rule(max, period int64) (rule, error) {
-	return rolling(max, period), nil
+func (Rolling) rule(count, period int64) (rule, error) {
+	return rolling(count, period), nil
 }
 
-func (FixedWindow) rule(max, period int64) (rule, error) {
-	return &window{max: max, width: period}, nil
+func (FixedWindow) rule(count, period int64) (rule, error) {
+	return &window{max: count, width: period}, nil
 }
 
-func (b Bucket) rule(max, period int64) (rule, error) {
+func (b Bucket) rule(count, period int64) (rule, error) {
 	burst := b.Burst
 	switch {
 	case burst < 0:
 		return nil, fmt.Errorf("a Burst of at least 1, or 0 for Max")
 	case burst == 0:
-		burst = max
+		burst = count
 	}
-	return newBucket(burst, max, period)
+	return newBucket(burst, count, period)
 }

@@ -52,7 +52,7 @@ func TestPartsAreTheLimit(t *testing.T) {
 func TestPace(t *testing.T) {
 	const life = 1_000_000
 	var p pace
-	now := int64(start)
+	now := start
 	require.Zero(t, p.next(now, life, 50), "nothing is known yet")
 	for range 5 { // One a second is not worth borrowing for.
 		now += 1_000_000

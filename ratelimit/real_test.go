@@ -158,6 +158,7 @@ func TestCluster(t *testing.T) {
 					down++
 				case ratelimit.FromRedis:
 					up++
+				default:
 				}
 			})
 		}
@@ -186,8 +187,8 @@ func formCluster(t *testing.T, r *stores.Redis) {
 	for _, n := range nodes {
 		require.Eventually(t, func() bool {
 			info, err := n.ClusterInfo(t.Context()).Result()
-			slots, serr := n.ClusterSlots(t.Context()).Result()
-			return err == nil && serr == nil && len(slots) == 2 && strings.Contains(info, "cluster_state:ok")
+			shards, serr := n.ClusterShards(t.Context()).Result()
+			return err == nil && serr == nil && len(shards) == 2 && strings.Contains(info, "cluster_state:ok")
 		}, 30*time.Second, 20*time.Millisecond)
 	}
 }

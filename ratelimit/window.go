@@ -18,9 +18,9 @@ type window struct {
 	back  int64 // cells that count beside that of now
 }
 
-func rolling(max, period int64) *window {
+func rolling(count, period int64) *window {
 	width := (period + cells - 1) / cells
-	return &window{max: max, width: width, back: (period + width - 1) / width}
+	return &window{max: count, width: width, back: (period + width - 1) / width}
 }
 
 func (w *window) burst() int64 { return w.max }

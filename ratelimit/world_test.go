@@ -27,6 +27,7 @@ type setting struct {
 	window int64 // microseconds
 	count  int   // servers
 	share  bool  // they live on their share of the limit when they cannot reach Redis
+	losses int   // times that Redis forgets
 
 	// Two ways to do it wrong: the controls.
 	immortal bool // what is lent is used however late
@@ -44,7 +45,7 @@ func (s setting) life() int64 { return s.lease.Life.Microseconds() }
 func (s setting) bound() int64 {
 	l := s.limiter()
 	defer l.Close()
-	return l.Bound(micros(s.window), s.count)
+	return l.Bound(micros(s.window), s.count) + int64(s.losses)*l.LossBound()
 }
 
 // An actor is one server.
@@ -184,6 +185,7 @@ func (w *world) ask(now int64, a *actor, direct, lend, out, back int64, f fate, 
 			w.answered(now, a, q, ans, sent, back, u, useAt)
 		case doneTwice:
 			w.at(now+out/2, func(now int64) { w.answered(now, a, q, w.redis(now, q), sent, back, u, useAt) })
+		default:
 		}
 	})
 }
@@ -216,6 +218,7 @@ func (w *world) answered(now int64, a *actor, q question, ans answer, sent, back
 			w.at(max(now, a.when(deadline)), func(now int64) { w.use(now, a) })
 		case atATime:
 			w.at(max(now, useAt), func(now int64) { w.use(now, a) })
+		default:
 		}
 	})
 }

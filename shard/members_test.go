@@ -76,7 +76,7 @@ func member(t *testing.T, zk *zktest.Server, wait time.Duration) (*shard.Members
 	m, err := shard.Join(t.Context(), c, dir, shard.MembersConfig{Label: "test"})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 		_ = m.Leave(ctx)
 	})
@@ -284,7 +284,7 @@ func tooFew(told []int) bool {
 // The same on a real server, with processes' own clocks.
 func TestMembersOnARealServer(t *testing.T) {
 	zk := ensemble.Run(t, ensemble.Config{Tick: tick})
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var all []*shard.Members
 	for range 3 {
