@@ -42,11 +42,11 @@ var layout = [][]entry{
 	{{pkg: "internal/stores", testUses: []string{redis}, uses: []string{miniredis, pgx, mobyClient, mobyAPI}}},
 	{{pkg: "cas"}},
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
-	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
+	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}, testUses: []string{redis}}}, // For the limit that its members share.
 	{{pkg: "internal/scenario", uses: []string{
 		porcupine,
 		// The subjects that fail, and what they fail on.
-		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, sqlite, miniredis,
+		goZooKeeper, "github.com/go-redsync/redsync", "github.com/go-redis/redis_rate", redis, pgx, sqlite, miniredis,
 	}}},
 	{{pkg: "docker/sample"}}, // A service to copy, and its test.
 	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}, testUses: []string{goZooKeeper}}},

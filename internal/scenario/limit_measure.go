@@ -125,7 +125,7 @@ func (s *limitStage) measureAbuser(ctx context.Context) error {
 		}
 	}
 	interval := s.cfg.Per / time.Duration(s.cfg.Max)
-	length := max(2*time.Second, 5*interval)
+	length := max(min(2*time.Second, s.cfg.For/3), 5*interval)
 	before, began := l.Stats(), time.Now()
 	within, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
@@ -160,7 +160,7 @@ func (s *limitStage) measureAbuser(ctx context.Context) error {
 
 // measureSpeed lets callers want decisions about one key all the time, mode by mode in turns.
 func (s *limitStage) measureSpeed(ctx context.Context) error {
-	return s.race(ctx, Speed, purposeSpeed, s.cfg.Modes, s.redis.Addrs()[0], s.cfg.For*3/5, 120*time.Millisecond)
+	return s.race(ctx, Speed, purposeSpeed, s.cfg.Modes, s.redis.Addrs()[0], s.cfg.For*3/5, 20*time.Millisecond, 120*time.Millisecond)
 }
 
 // measureFar does the same over links that make a round trip two milliseconds longer, with the modes that are compared there.
@@ -178,11 +178,12 @@ func (s *limitStage) measureFar(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.race(ctx, SpeedFar, purposeFar, modes, link.Addr(), s.cfg.For*2/5, 500*time.Millisecond)
+	return s.race(ctx, SpeedFar, purposeFar, modes, link.Addr(), s.cfg.For*2/5, 100*time.Millisecond, 500*time.Millisecond)
 }
 
-// race measures modes in turns, with callers that want decisions about one key, and records each turn.
-func (s *limitStage) race(ctx context.Context, what, purpose string, modes []string, redisAddr string, length, each time.Duration) error {
+// race measures modes in turns, with callers that want decisions about one key, and records each turn. A lap takes so long that there are some ten turns, but no less than least and no more than most.
+func (s *limitStage) race(ctx context.Context, what, purpose string, modes []string, redisAddr string, length, least, most time.Duration) error {
+	each := min(max(length/time.Duration(12*len(modes)), least), most)
 	where := map[string]string{Speed: "on this machine", SpeedFar: "2ms away"}[what]
 	p := s.place(purpose, speedLimit, time.Minute)
 	p.Redis, p.Batch = redisAddr, fastBatch
