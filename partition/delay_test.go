@@ -2,7 +2,6 @@ package partition_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -61,7 +60,7 @@ func TestDelay(t *testing.T) {
 	cut.MustHeal(t)
 
 	for _, cfg := range []partition.Config{{Delay: -delay}, {Delay: time.Microsecond}, {Delay: delay, API: "http://127.0.0.1:1"}} {
-		_, err := partition.New(context.Background(), cfg)
+		_, err := partition.New(t.Context(), cfg)
 		require.ErrorIs(t, err, partition.ErrBadLink)
 	}
 }

@@ -114,7 +114,7 @@ func (l *Limiter) askAll(ctx context.Context, a *asked, decisions []Decision) er
 			err = errOutage
 		}
 		if !errors.Is(err, errOutage) {
-			err = l.judge(ctx, b, now.tried[i], err)
+			err = l.judge(ctx, b, now.tried[i], sent, err)
 			judged[b] = true
 		}
 		switch {

@@ -24,7 +24,7 @@ type denyShard struct {
 }
 
 // maxDenials bounds the keys that one shard remembers. One that is forgotten costs a question.
-const maxDenials = 2048
+const maxDenials = 1024
 
 // A denial is what Redis said about one key.
 type denial struct {
@@ -144,7 +144,7 @@ func (d *denyCache) back(key string, cost, sent int64, a *answer, e *denial) {
 	}
 }
 
-// sweepLocked makes room: of what is over if there is any, else of anything.
+// sweepLocked makes room: of what is over if there is enough of that, else of anything.
 func (s *denyShard) sweepLocked(now int64) {
 	for key, e := range s.keys {
 		if e.until <= now && e.asked == nil {
@@ -152,7 +152,7 @@ func (s *denyShard) sweepLocked(now int64) {
 		}
 	}
 	for key, e := range s.keys {
-		if len(s.keys) < maxDenials {
+		if len(s.keys) <= maxDenials*3/4 {
 			return
 		}
 		if e.asked == nil {

@@ -49,7 +49,7 @@ type deskShard struct {
 }
 
 // maxDesks bounds the keys of which one shard keeps tokens. What is thrown away expires in Redis.
-const maxDesks = 2048
+const maxDesks = 1024
 
 func newDesks() *desks {
 	d := &desks{seed: maphash.MakeSeed()}

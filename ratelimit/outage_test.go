@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -207,5 +208,29 @@ func TestACallerThatGivesUpIsNoOutage(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Zero(t, l.Stats().Outages)
+	})
+}
+
+// Callers that wait for less than the timeout do not keep an outage from being noticed: after a few of them the policy decides, at once.
+func TestImpatientCallersNoticeAnOutage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		l := b.limiter(t, kinds()["bucket"], ratelimit.Config{Outage: ratelimit.Open{}})
+		b.cut(false, true)
+		errs := 0
+		for range 20 {
+			ctx, cancel := contextOf(t, 100*time.Millisecond)
+			d, err := l.Allow(ctx, "alice")
+			cancel()
+			if err != nil {
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.False(t, d.OK)
+				errs++
+				continue
+			}
+			require.Equal(t, ratelimit.FromOutage, d.Source)
+			require.True(t, d.OK)
+		}
+		require.EqualValues(t, 1, l.Stats().Outages)
+		require.Less(t, errs, 15, "three, and those that tried again")
 	})
 }

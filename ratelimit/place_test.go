@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -95,4 +96,65 @@ func TestHoldOutlastsLife(t *testing.T) {
 		require.GreaterOrEqual(t, float64(hold(life)), float64(life)*(1+1.0/rates))
 		require.LessOrEqual(t, float64(within(life))*(1+1.0/rates), float64(life))
 	}
+}
+
+// A server that has no room for the states of more keys denies those that it knows nothing of, and those that it knows go on.
+func TestSharesAreBounded(t *testing.T) {
+	r, err := Limit{Max: 20, Per: time.Second, Kind: Bucket{}}.rule()
+	require.NoError(t, err)
+	s := newShares(r, 0)
+	s.room = 3
+	now := start
+	for i := range 3 {
+		require.True(t, s.decide(now, fmt.Sprint(i), 1, 2, 0).OK)
+	}
+	require.False(t, s.decide(now, "more", 1, 2, 0).OK)
+	require.True(t, s.decide(now, "1", 1, 2, 0).OK)
+	now += 2 * sweepEvery
+	require.True(t, s.decide(now, "more", 1, 2, 0).OK, "the others are as new by now, and forgotten")
+	require.Len(t, s.keys, 1)
+}
+
+func TestDenyCacheIsBounded(t *testing.T) {
+	d, c := newDenyCache(), startClock()
+	for i := range 100_000 {
+		d.learn(fmt.Sprint(i), 1, c.now(), &answer{retry: 3_600_000_000})
+	}
+	all := 0
+	for i := range d.shards {
+		all += len(d.shards[i].keys)
+	}
+	require.LessOrEqual(t, all, len(d.shards)*maxDenials)
+	require.Greater(t, all, len(d.shards)*maxDenials/2)
+}
+
+// What was said of fewer says more, for as long as it holds.
+func TestDenialOfFewerIsKept(t *testing.T) {
+	d, c := newDenyCache(), startClock()
+	now := c.now()
+	d.learn("a", 5, now, &answer{retry: 1_000_000_000})
+	_, refused := d.refuses(c, "a", 4)
+	require.False(t, refused)
+	_, refused = d.refuses(c, "a", 5)
+	require.True(t, refused)
+	d.learn("a", 1, now, &answer{retry: 500_000_000})
+	_, refused = d.refuses(c, "a", 1)
+	require.True(t, refused)
+	d.learn("a", 5, now, &answer{retry: 2_000_000_000})
+	_, refused = d.refuses(c, "a", 1)
+	require.True(t, refused, "a denial of five says nothing of one")
+}
+
+func TestClockGoesOn(t *testing.T) {
+	c := startClock()
+	before := c.now()
+	time.Sleep(2 * time.Millisecond)
+	require.GreaterOrEqual(t, c.now(), before+2000)
+	require.InDelta(t, time.Now().UnixMicro(), c.now(), 1e6)
+	require.InDelta(t, c.now(), c.of(time.Now()), 1e6)
+	c.gap.Add(int64(time.Hour)) // As if the time of day had been set: it is looked at anew, and nothing else.
+	require.InDelta(t, time.Now().UnixMicro(), c.now(), 1e6)
+	c.suspended -= time.Hour // As if the machine had been suspended for an hour.
+	c.gap.Add(-int64(time.Hour))
+	require.GreaterOrEqual(t, c.now(), before+3_600_000_000)
 }

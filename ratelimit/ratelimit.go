@@ -298,7 +298,7 @@ func (l *Limiter) askRedis(ctx context.Context, p place, q question) (_ Decision
 	}
 	a, err := l.flow(p).ask(ctx, p, q)
 	l.stats.asked(1)
-	if err := l.judge(ctx, b, tries, err); err != nil {
+	if err := l.judge(ctx, b, tries, sent, err); err != nil {
 		if errors.Is(err, errOutage) {
 			return l.decideAlone(p, q), nil, 0, nil
 		}
@@ -318,27 +318,36 @@ func (l *Limiter) decideAlone(p place, q question) Decision {
 // errOutage is for the outage policy.
 var errOutage = errors.New("ratelimit: Redis cannot be asked")
 
-// judge tells an outage from what is not one, and notes it. It returns nil for an answer, errOutage, or what the caller is to be told.
-func (l *Limiter) judge(ctx context.Context, b *breaker, tried bool, err error) error {
+// judge tells an outage from what is not one, and notes it, of a question that was put at a time. It returns nil for an answer, errOutage, or what the caller is to be told.
+func (l *Limiter) judge(ctx context.Context, b *breaker, tried bool, sent int64, err error) error {
 	switch {
 	case err == nil:
 		if b.worked() {
 			l.cfg.Logger.Info("Redis can be asked again")
 		}
 		return nil
-	case over(ctx) != nil: // The caller's, which says nothing of Redis.
+	case over(ctx) != nil:
+		// The caller's. It says nothing of Redis, unless there was time enough for an answer: callers that never wait for long must not keep an outage from being noticed.
+		if 4*(l.clock.now()-sent) >= l.cfg.Timeout.Microseconds() {
+			l.broke(b, tried, err)
+		}
 		return over(ctx)
 	case !unreachable(err):
 		b.worked()
 		l.stats.failed()
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
+	l.broke(b, tried, err)
+	return errOutage
+}
+
+// broke notes a question that was not answered.
+func (l *Limiter) broke(b *breaker, tried bool, err error) {
 	l.stats.failed()
 	if b.broke(l.clock.now(), tried) {
 		l.stats.outage()
 		l.cfg.Logger.Warn("Redis cannot be asked; the outage policy decides", "policy", fmt.Sprintf("%T", l.cfg.Outage), "err", err)
 	}
-	return errOutage
 }
 
 // over returns why ctx has ended, nil if it has not. What waits for a connection until the deadline of ctx may be back before ctx knows that it has ended.
