@@ -59,8 +59,8 @@ func (s LocalShare) decide(l *Limiter, key string, cost int64) Decision {
 		began = l.clock.of(since)
 	}
 	d := l.shares.decide(l.clock.now(), key, cost, int64(max(n, 0)), began)
-	if !d.OK {
-		d.RetryAfter = max(d.RetryAfter, time.Millisecond)
+	if !d.OK && d.RetryAfter == 0 { // By this share never; but Redis may be back by then.
+		d.RetryAfter = l.nextTry()
 	}
 	return d
 }

@@ -36,34 +36,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
-	"fmt"
-	"log/slog"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
-
-// A Config says how a limit is kept. Its zero value is useful: strict, and closed during an outage.
-type Config struct {
-	// Prefix begins every key in Redis; empty means "ratelimit:". It has no braces.
-	Prefix string
-	// Lease has servers borrow tokens in batches, for keys with a high rate.
-	Lease Lease
-	// Spread divides each key into so many sub-buckets, which lie on different servers of a cluster: for keys that are too hot for one. Each has its part of Max, and a request is
-	// admitted by one of them, so that a key may deny while another part of it has tokens. 0 and 1 mean not to divide.
-	Spread int
-	// Outage is what is done while Redis cannot be asked; nil means [Closed].
-	Outage Outage
-	// Timeout bounds one question to Redis; 0 means 250 ms. What has no answer by then is decided by Outage.
-	Timeout time.Duration
-	// Logger is told, at level Warn, when Redis cannot be asked, and at level Info when it can again. Nil means silence.
-	Logger *slog.Logger
-}
 
 // A Limiter keeps one limit. It counts each key by itself.
 //
@@ -137,62 +115,6 @@ func New(client redis.UniversalClient, limit Limit, cfg Config) (*Limiter, error
 
 // clusterBreakers is into how many stretches the slots of a cluster are divided, so that one server that is down does not stop those that are not from being asked.
 const clusterBreakers = 64
-
-func (c Config) withDefaults(client redis.UniversalClient) (Config, error) {
-	if c.Prefix == "" {
-		c.Prefix = "ratelimit:"
-	}
-	if c.Outage == nil {
-		c.Outage = Closed{}
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 250 * time.Millisecond
-	}
-	if c.Lease.Life == 0 {
-		c.Lease.Life = time.Second
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	share, shared := c.Outage.(LocalShare)
-	switch {
-	case client == nil:
-		return c, fmt.Errorf("%w: no client", ErrBadConfig)
-	case !boundedByContext(client):
-		return c, fmt.Errorf("%w: a client that takes no notice of contexts: set ContextTimeoutEnabled in its options", ErrBadConfig)
-	case isRing(client):
-		return c, fmt.Errorf("%w: a redis.Ring moves keys to a server that knows nothing of them when one does not answer", ErrBadConfig)
-	case strings.ContainsAny(c.Prefix, "{}"):
-		return c, fmt.Errorf("%w: prefix %q: braces are for the key", ErrBadConfig, c.Prefix)
-	case c.Lease.Batch < 0 || c.Lease.Batch > exact:
-		return c, fmt.Errorf("%w: Lease.Batch %d: want 1 to 2^51, or 0 for no leases", ErrBadConfig, c.Lease.Batch)
-	case c.Lease.Life < time.Millisecond || c.Lease.Life > time.Hour:
-		return c, fmt.Errorf("%w: Lease.Life %v: want 1ms to 1h, or 0 for a second", ErrBadConfig, c.Lease.Life)
-	case c.Spread < 0 || c.Spread > maxSpread:
-		return c, fmt.Errorf("%w: Spread %d: want 2 to %d, or 0 for none", ErrBadConfig, c.Spread, maxSpread)
-	case c.Timeout < 0:
-		return c, fmt.Errorf("%w: Timeout %v: want one above 0, or 0 for 250ms", ErrBadConfig, c.Timeout)
-	case shared && share.Servers == nil:
-		return c, fmt.Errorf("%w: LocalShare needs to know the number of servers", ErrBadConfig)
-	}
-	return c, nil
-}
-
-// boundedByContext reports whether a client gives up when a context does. Of a client of another make it is believed.
-func boundedByContext(client redis.UniversalClient) bool {
-	switch c := client.(type) {
-	case *redis.Client:
-		return c.Options().ContextTimeoutEnabled
-	case *redis.ClusterClient:
-		return c.Options().ContextTimeoutEnabled
-	}
-	return true
-}
-
-func isRing(client redis.UniversalClient) bool {
-	_, ok := client.(*redis.Ring)
-	return ok
-}
 
 // Limit returns the limit.
 func (l *Limiter) Limit() Limit { return l.limit }
@@ -272,117 +194,6 @@ func (l *Limiter) decide(ctx context.Context, key string, n int64) (Decision, er
 }
 
 func (l *Limiter) lends() bool { return l.cfg.Lease.Batch > 0 }
-
-// ask asks Redis, unless it is known what it would say or nobody may ask now. The answer is nil if there was none; sent is by when it was not sent yet.
-func (l *Limiter) ask(ctx context.Context, p place, q question) (_ Decision, _ *answer, sent int64, err error) {
-	cost := max(q.direct, 1)
-	refusal, refused, goes, err := l.denied.look(ctx, l.clock, p.tag, cost)
-	if refused || err != nil {
-		return refusal, nil, 0, err
-	}
-	d, a, sent, err := l.askRedis(ctx, p, q)
-	if goes != nil {
-		l.denied.back(p.tag, cost, sent, a, goes)
-	} else if a != nil && a.retry > 0 {
-		l.denied.learn(p.tag, cost, sent, a)
-	}
-	return d, a, sent, err
-}
-
-func (l *Limiter) askRedis(ctx context.Context, p place, q question) (_ Decision, _ *answer, sent int64, err error) {
-	sent = l.clock.now()
-	b := l.breaker(p)
-	may, tries := b.may(sent, l.cfg.Timeout.Microseconds())
-	if !may {
-		return l.decideAlone(p, q), nil, 0, nil
-	}
-	a, err := l.flow(p).ask(ctx, p, q)
-	l.stats.asked(1)
-	if err := l.judge(ctx, b, tries, sent, err); err != nil {
-		if errors.Is(err, errOutage) {
-			return l.decideAlone(p, q), nil, 0, nil
-		}
-		return Decision{}, nil, 0, err
-	}
-	return a.decision(), &a, sent, nil
-}
-
-// decideAlone has the outage policy decide, if there is anything to decide.
-func (l *Limiter) decideAlone(p place, q question) Decision {
-	if q.direct == 0 {
-		return Decision{Source: FromOutage}
-	}
-	return l.cfg.Outage.decide(l, p.key, q.direct)
-}
-
-// errOutage is for the outage policy.
-var errOutage = errors.New("ratelimit: Redis cannot be asked")
-
-// judge tells an outage from what is not one, and notes it, of a question that was put at a time. It returns nil for an answer, errOutage, or what the caller is to be told.
-func (l *Limiter) judge(ctx context.Context, b *breaker, tried bool, sent int64, err error) error {
-	switch {
-	case err == nil:
-		if b.worked() {
-			l.cfg.Logger.Info("Redis can be asked again")
-		}
-		return nil
-	case over(ctx) != nil:
-		// The caller's. It says nothing of Redis, unless there was time enough for an answer: callers that never wait for long must not keep an outage from being noticed.
-		if 4*(l.clock.now()-sent) >= l.cfg.Timeout.Microseconds() {
-			l.broke(b, tried, err)
-		}
-		return over(ctx)
-	case !unreachable(err):
-		b.worked()
-		l.stats.failed()
-		return fmt.Errorf("%w: %w", ErrState, err)
-	}
-	l.broke(b, tried, err)
-	return errOutage
-}
-
-// broke notes a question that was not answered.
-func (l *Limiter) broke(b *breaker, tried bool, err error) {
-	l.stats.failed()
-	if b.broke(l.clock.now(), tried) {
-		l.stats.outage()
-		l.cfg.Logger.Warn("Redis cannot be asked; the outage policy decides", "policy", fmt.Sprintf("%T", l.cfg.Outage), "err", err)
-	}
-}
-
-// over returns why ctx has ended, nil if it has not. What waits for a connection until the deadline of ctx may be back before ctx knows that it has ended.
-func over(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
-func (a *answer) decision() Decision {
-	d := Decision{OK: a.ok, Remaining: a.left, ResetAfter: micros(a.reset), Source: FromRedis}
-	if !a.ok {
-		d.RetryAfter = micros(a.retry)
-	}
-	return d
-}
-
-func (l *Limiter) breaker(p place) *breaker { return &l.breakers[p.slot*len(l.breakers)/slots] }
-
-func (l *Limiter) flow(p place) *flow { return &l.flows[p.slot*len(l.flows)/slots] }
-
-// nextTry returns when Redis will be asked again, if it cannot be now: of all servers of a cluster, the soonest.
-func (l *Limiter) nextTry() time.Duration {
-	now, soonest := l.clock.now(), int64(0)
-	for i := range l.breakers {
-		if t := l.breakers[i].nextTry(now); t > 0 && (soonest == 0 || t < soonest) {
-			soonest = t
-		}
-	}
-	return max(micros(soonest), time.Millisecond)
-}
 
 // background runs f in a goroutine that Close waits for. It does nothing, and returns false, once the limiter is closed.
 func (l *Limiter) background(f func(ctx context.Context)) bool {
