@@ -155,6 +155,12 @@ func onRedis(t *testing.T, cfg stores.RedisConfig) (*stores.Redis, *redis.Client
 	return r, c
 }
 
+// patience bounds hangs and measures nothing.
+const patience = 30 * time.Second
+
+// patient is for limiters on a real Redis, on a machine that may be busy.
+func patient() ratelimit.Config { return ratelimit.Config{Timeout: patience} }
+
 // kinds are limits of ten per second, each of another kind.
 func kinds() map[string]ratelimit.Limit {
 	return map[string]ratelimit.Limit{

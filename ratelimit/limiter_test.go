@@ -247,7 +247,7 @@ func TestUnknownScriptsAreBrought(t *testing.T) {
 	for name, limit := range kinds() {
 		t.Run(name, func(t *testing.T) {
 			limit.Max = 1_000_000
-			l := limiter(t, c, limit, ratelimit.Config{})
+			l := limiter(t, c, limit, patient())
 			require.NoError(t, c.ScriptFlush(t.Context()).Err())
 			require.True(t, allow(t, l, "alice").OK)
 
@@ -303,7 +303,7 @@ func TestManyCallersAtOneKey(t *testing.T) {
 			"strict": {}, "leases": {Lease: ratelimit.Lease{Batch: 20}}, "escrow": {Lease: ratelimit.Lease{Batch: 20, Escrow: true}}, "spread": {Spread: 4},
 		} {
 			t.Run(name+" "+mode, func(t *testing.T) {
-				cfg.Prefix = mode + ":"
+				cfg.Prefix, cfg.Timeout = mode+":", patience
 				var servers []*ratelimit.Limiter
 				for range 4 {
 					servers = append(servers, limiter(t, c, limit, cfg))

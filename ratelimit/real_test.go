@@ -22,10 +22,10 @@ func TestRestartedEmptyCostsTheLossBound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, c := onRedis(t, stores.RedisConfig{})
-			l := limiter(t, c, limit, ratelimit.Config{})
+			l := limiter(t, c, limit, patient())
 			all := func() (admitted int64) {
 				for {
-					d := allow(t, limiter(t, c, limit, ratelimit.Config{}), "alice") // With an empty deny cache, as of another server.
+					d := allow(t, limiter(t, c, limit, patient()), "alice") // With an empty deny cache, as of another server.
 					switch {
 					case d.OK:
 						admitted++
@@ -51,12 +51,12 @@ func TestRestartedWithItsDataCostsNothing(t *testing.T) {
 	r, c := onRedis(t, stores.RedisConfig{AppendOnly: true})
 	limit := ratelimit.Limit{Max: 50, Per: time.Hour}
 	for range 50 {
-		require.True(t, allow(t, limiter(t, c, limit, ratelimit.Config{}), "alice").OK)
+		require.True(t, allow(t, limiter(t, c, limit, patient()), "alice").OK)
 	}
 	require.NoError(t, r.Node(0).Kill(t.Context()))
 	require.NoError(t, r.Node(0).Restart(t.Context()))
 	for {
-		d := allow(t, limiter(t, c, limit, ratelimit.Config{}), "alice")
+		d := allow(t, limiter(t, c, limit, patient()), "alice")
 		require.False(t, d.OK)
 		if d.Source == ratelimit.FromRedis {
 			return
@@ -69,8 +69,9 @@ func TestHungRedis(t *testing.T) {
 	r, c := onRedis(t, stores.RedisConfig{})
 	limit := ratelimit.Limit{Max: 40, Per: time.Hour}
 	l := limiter(t, c, limit, ratelimit.Config{Timeout: 100 * time.Millisecond})
+	before := limiter(t, c, limit, patient())
 	for range 20 {
-		require.True(t, allow(t, l, "alice").OK)
+		require.True(t, allow(t, before, "alice").OK)
 	}
 	require.NoError(t, r.Node(0).Pause(t.Context()))
 	var wg sync.WaitGroup
@@ -90,7 +91,7 @@ func TestHungRedis(t *testing.T) {
 	require.Less(t, s.Questions, uint64(100), "200 were decided without asking, but for those that found out")
 	require.NoError(t, r.Node(0).Resume(t.Context()))
 	admitted := 20
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		d := allow(t, l, "alice")
 		if d.OK {
 			admitted++
@@ -111,7 +112,7 @@ func TestCluster(t *testing.T) {
 	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: r.Addrs(), ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = c.Close() })
 
-	hot := limiter(t, c, ratelimit.Limit{Max: 100, Per: time.Hour}, ratelimit.Config{Spread: 4, Prefix: "hot:"})
+	hot := limiter(t, c, ratelimit.Limit{Max: 100, Per: time.Hour}, ratelimit.Config{Spread: 4, Prefix: "hot:", Timeout: patience})
 	admitted := 0
 	for range 200 {
 		d := allow(t, hot, "everybody")
@@ -129,7 +130,7 @@ func TestCluster(t *testing.T) {
 		require.Len(t, keys, 2, "the parts are shared out")
 	}
 
-	l := limiter(t, c, ratelimit.Limit{Max: 10, Per: time.Hour}, ratelimit.Config{Timeout: 200 * time.Millisecond})
+	l := limiter(t, c, ratelimit.Limit{Max: 10, Per: time.Hour}, ratelimit.Config{Timeout: time.Second})
 	var requests []ratelimit.Request
 	for i := range 64 {
 		requests = append(requests, ratelimit.Request{Key: fmt.Sprint("user-", i)})
@@ -189,6 +190,6 @@ func formCluster(t *testing.T, r *stores.Redis) {
 			info, err := n.ClusterInfo(t.Context()).Result()
 			shards, serr := n.ClusterShards(t.Context()).Result()
 			return err == nil && serr == nil && len(shards) == 2 && strings.Contains(info, "cluster_state:ok")
-		}, 30*time.Second, 20*time.Millisecond)
+		}, patience, 20*time.Millisecond)
 	}
 }
