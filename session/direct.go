@@ -9,7 +9,7 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// What a lock does on its way goes straight to the wire: create, list, watch, delete. Everything else goes through go-zookeeper.
+// What a lock does on its way goes straight to the wire: create, list, watch, delete, and the multi that guards a write. Everything else goes through go-zookeeper.
 //
 // That client takes each request through two more goroutines, and in a packet of its own. Straight from the caller's goroutine, and with what belongs together in
 // one packet, a lock that nobody else wants costs two round trips instead of four, and the servers are woken up less often when many want one; zkctl bench lock

@@ -23,6 +23,16 @@ func (b *jute) str(s string) *jute {
 	return b
 }
 
+// data writes bytes, which may be none at all.
+func (b *jute) data(data []byte) *jute {
+	if data == nil {
+		return b.i32(-1)
+	}
+	b.i32(int32(len(data)))
+	*b = append(*b, data...)
+	return b
+}
+
 func (b *jute) acl(acl []ACL) *jute {
 	b.i32(int32(len(acl)))
 	for _, a := range acl {
@@ -59,6 +69,11 @@ func (r *reading) i64() int64 {
 		return int64(binary.BigEndian.Uint64(b))
 	}
 	return 0
+}
+
+func (r *reading) flag() bool {
+	b := r.take(1)
+	return b != nil && b[0] != 0
 }
 
 func (r *reading) str() string { return string(r.take(int(r.i32()))) }

@@ -3,8 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-
-	"github.com/go-zookeeper/zk"
 )
 
 // An Op is one operation of a [Session.Multi]. Make one with [Check], [CreateOp], [SetOp] or [DeleteOp].
@@ -53,33 +51,32 @@ type Result struct {
 // Multi applies all operations in one transaction, or none. A refusal is a [*MultiError], which unwraps to the reason and says which operation it was;
 // nothing is applied then. An [ErrUnknownOutcome] leaves open whether all are applied.
 func (s *Session) Multi(ctx context.Context, ops ...Op) ([]Result, error) {
-	reqs := make([]any, len(ops))
-	for i, op := range ops {
-		reqs[i] = s.request(op)
-	}
 	path := ""
 	if len(ops) > 0 {
 		path = ops[0].path
 	}
-	return write(ctx, s, "multi", path, func(c *zk.Conn) ([]Result, error) {
-		answers, err := c.Multi(reqs...)
-		for i, a := range answers {
-			if a.Error != nil {
-				return nil, &MultiError{Index: i, Err: fromServer(a.Error)}
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		results := make([]Result, len(answers))
-		for i, a := range answers {
-			results[i] = Result{Path: s.rel(a.String), Stat: a.Stat}
-		}
-		return results, nil
-	})
+	var b jute
+	for _, op := range ops {
+		s.encode(&b, op)
+	}
+	multi := newDirect(opMulti, b.i32(-1).flag(true).i32(-1))
+	err := s.submit(ctx, multi)
+	var r *reading
+	if err == nil {
+		r, err = s.result(ctx, multi)
+	}
+	var results []Result
+	if err == nil {
+		results, err = s.results(r, len(ops))
+	}
+	if err != nil {
+		return nil, &OpError{Op: "multi", Path: path, Err: err}
+	}
+	return results, nil
 }
 
-func (s *Session) request(op Op) any {
+// encode adds an operation to a multi: a header, and what the request alone would have.
+func (s *Session) encode(b *jute, op Op) {
 	path := s.abs(op.path)
 	switch op.kind {
 	case kindCreate:
@@ -87,13 +84,41 @@ func (s *Session) request(op Op) any {
 		if acl == nil {
 			acl = OpenACL()
 		}
-		return &zk.CreateRequest{Path: path, Data: op.data, Acl: acl, Flags: int32(op.mode)}
+		b.i32(opCreate).flag(false).i32(-1).str(path).data(op.data).acl(acl).i32(int32(op.mode))
 	case kindSet:
-		return &zk.SetDataRequest{Path: path, Data: op.data, Version: op.version}
+		b.i32(opSetData).flag(false).i32(-1).str(path).data(op.data).i32(op.version)
 	case kindDelete:
-		return &zk.DeleteRequest{Path: path, Version: op.version}
+		b.i32(opDelete).flag(false).i32(-1).str(path).i32(op.version)
 	default:
-		return &zk.CheckVersionRequest{Path: path, Version: op.version}
+		b.i32(opCheck).flag(false).i32(-1).str(path).i32(op.version)
+	}
+}
+
+// results reads the reply to a multi of n operations.
+func (s *Session) results(r *reading, n int) ([]Result, error) {
+	results := make([]Result, 0, n)
+	for {
+		op, done, _ := r.i32(), r.flag(), r.i32()
+		switch {
+		case r.broken || len(results) == n != done:
+			return nil, unknown(errFrame)
+		case done:
+			return results, nil
+		}
+		var one Result
+		switch op {
+		case opCreate:
+			one.Path = s.rel(r.str())
+		case opSetData:
+			stat := r.stat()
+			one.Stat = &stat
+		case opError:
+			// Before the one that was refused there are others, with the code 0: they were not applied either.
+			if code := r.i32(); code != 0 {
+				return nil, &MultiError{Index: len(results), Err: fromServer(errOf(code))}
+			}
+		}
+		results = append(results, one)
 	}
 }
 

@@ -24,11 +24,15 @@ const (
 const (
 	opCreate       = 1
 	opDelete       = 2
-	opCreate2      = 15
+	opSetData      = 5
 	opGetChildren2 = 12
+	opCheck        = 13
+	opMulti        = 14
+	opCreate2      = 15
 	opSetWatches   = 101
 	opSetAuth      = 100
 	opCloseSession = -11
+	opError        = -1 // In the reply to a multi.
 )
 
 // writeOps are the opcodes that only a quorum can acknowledge.

@@ -17,16 +17,17 @@ type benchLockOptions struct {
 	color string
 }
 
-// newBenchCmd holds the benchmarks; runLock and runServer replace what runs them, for tests.
-func newBenchCmd(c *console, runLock func(context.Context, *benchLockOptions) error, runServer func(context.Context, *benchServerOptions) error) *cobra.Command {
+// newBenchCmd holds the benchmarks.
+func newBenchCmd(c *console) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure what something costs, next to what could be used instead",
 	})
-	cmd.AddCommand(newBenchLockCmd(c, runLock), newBenchServerCmd(c, runServer))
+	cmd.AddCommand(newBenchLockCmd(c, nil), newBenchFenceCmd(c, nil), newBenchServerCmd(c, nil))
 	return cmd
 }
 
+// newBenchLockCmd makes one of them; runF replaces what runs it, for tests.
 func newBenchLockCmd(c *console, runF func(context.Context, *benchLockOptions) error) *cobra.Command {
 	o := &benchLockOptions{}
 	if runF == nil {

@@ -116,22 +116,32 @@ func TestOtherFlags(t *testing.T) {
 	env := map[string]string{"ZK_SERVERS": "zk:1"}
 
 	var bench *benchLockOptions
-	cmd := newBenchCmd(testConsole(env), func(_ context.Context, o *benchLockOptions) error {
+	cmd := newBenchLockCmd(testConsole(env), func(_ context.Context, o *benchLockOptions) error {
 		bench = o
 		return nil
-	}, nil)
-	require.NoError(t, parsed(t, cmd, "lock", "--for", "3s", "--json"))
+	})
+	require.NoError(t, parsed(t, cmd, "--for", "3s", "--json"))
 	require.Equal(t, benchLockOptions{json: true, color: colorAuto, run: scenario.BenchLockConfig{
 		Clients: 8, For: 3 * time.Second, Engine: scenario.EngineConfig{Kind: scenario.EngineAuto, Servers: []string{"zk:1"}},
 	}}, *bench)
 
 	var servers *benchServerOptions
-	cmd = newBenchCmd(testConsole(env), nil, func(_ context.Context, o *benchServerOptions) error {
+	cmd = newBenchServerCmd(testConsole(env), func(_ context.Context, o *benchServerOptions) error {
 		servers = o
 		return nil
 	})
-	require.NoError(t, parsed(t, cmd, "server", "--for", "3s", "--clients", "1"))
+	require.NoError(t, parsed(t, cmd, "--for", "3s", "--clients", "1"))
 	require.Equal(t, benchServerOptions{color: colorAuto, run: scenario.BenchServerConfig{Clients: 1, For: 3 * time.Second}}, *servers)
+
+	var fences *benchFenceOptions
+	cmd = newBenchFenceCmd(testConsole(env), func(_ context.Context, o *benchFenceOptions) error {
+		fences = o
+		return nil
+	})
+	require.NoError(t, parsed(t, cmd, "--clients", "3", "--store", "redis,postgres", "--store", "zookeeper"))
+	require.Equal(t, benchFenceOptions{color: colorAuto, run: scenario.BenchFenceConfig{
+		Clients: 3, For: 20 * time.Second, Stores: []string{"redis", "postgres", "zookeeper"},
+	}}, *fences)
 
 	var server *serverOptions
 	cmd = newServerCmd(testConsole(env), func(_ context.Context, o *serverOptions) error {

@@ -107,6 +107,35 @@ VERDICT  SAFE (exit 0)
 `, benchServerText(r, o, scenario.Style{}))
 }
 
+func TestBenchFenceText(t *testing.T) {
+	o := &benchFenceOptions{run: scenario.BenchFenceConfig{Clients: 8, For: 20 * time.Second}}
+	r := scenario.Report{
+		Verdict:    scenario.Safe,
+		Parameters: []byte(`{"stores": {"zookeeper": "local, ZooKeeper 3.8.0", "postgres": "PostgreSQL 15.18, a local process"}, "missing": {"redis": "no Redis found"}}`),
+		Figures: map[string]float64{
+			"zookeeper_plain_writes_per_s": 12109, "zookeeper_fenced_writes_per_s": 11530.5, "zookeeper_fenced_vs_plain_ratio": 1.047, "zookeeper_samples": 48,
+			"redis_plain_writes_per_s": 1, // It is not shown, as there was none.
+		},
+	}
+	require.Equal(t, `what a fence costs, clients: 8, 20s in all
+
+                                           plain       fenced          fenced
+                                    writes per s writes per s   against plain  samples
+PostgreSQL, one statement                      -            -               -        -
+  without waiting for the disk                 -            -               -        -
+  one statement in a transaction               -            -               -        -
+ZooKeeper, one set                         12109        11530           1.05x       48
+
+on        PostgreSQL 15.18, a local process
+on        local, ZooKeeper 3.8.0
+not       redis: no Redis found
+ratios    time for a write: 1.10 says that the fenced one takes a tenth longer; the median of the
+          turns
+
+VERDICT  SAFE (exit 0)
+`, benchFenceText(r, o, scenario.Style{}))
+}
+
 func TestCutAt(t *testing.T) {
 	yes := func() error { return nil }
 	no := func() error { return errors.New("impossible") }

@@ -32,9 +32,9 @@ func (p *play) believe(round int) error {
 	if err != nil {
 		return err
 	}
-	last, err := p.subject.Holder(p.ctx, resource) // What is there in the end is part of the history.
+	last, err := p.holder(resource) // What is there in the end is part of the history.
 	if err != nil {
-		return fmt.Errorf("no holder: %w", err)
+		return err
 	}
 	if p.options.RefusesEarly {
 		now := h.now()
@@ -47,9 +47,12 @@ func (p *play) believe(round int) error {
 // atRandom has the tokens made first, and lets them arrive in random order: all at once in even rounds; in odd ones in an order that is only disturbed, so that
 // the resource changes hands often, each when the one before it has done something or before that.
 func (p *play) atRandom(resource string, h *history, rng *rand.Rand, round int) error {
-	all, err := p.holders(resource, p.options.Writers)
-	if err != nil {
-		return err
+	all := make([]Holder, p.options.Writers)
+	for i := range all {
+		var err error
+		if all[i], err = p.holder(resource); err != nil {
+			return err
+		}
 	}
 	disturb(rng, all, round)
 	start := make(chan struct{})
@@ -100,9 +103,9 @@ func (p *play) oneByOne(resource string, h *history, rng *rand.Rand) error {
 	defer writers.Wait()
 	for range p.options.Writers {
 		call := h.now()
-		who, err := p.subject.Holder(p.ctx, resource)
+		who, err := p.holder(resource)
 		if err != nil {
-			return fmt.Errorf("no holder: %w", err)
+			return err
 		}
 		h.add(op{kind: hold, token: who.Token(), call: call, ret: h.now(), outcome: done})
 		steps, begun := p.steps(rng, who), make(chan struct{})

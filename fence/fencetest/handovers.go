@@ -13,11 +13,10 @@ import (
 // ones wrote must be in what it reads, and nothing that comes later may change it: a guard that compares in one step and writes in another lets one of them through.
 func handovers(p *play) error {
 	resource := p.resource()
-	all, err := p.holders(resource, 1)
+	current, err := p.holder(resource)
 	if err != nil {
 		return err
 	}
-	current := all[0]
 	for i := range p.options.Handovers {
 		next, err := p.handOverUnderLoad(resource, current, i)
 		if err != nil {
@@ -73,9 +72,9 @@ func (p *play) handOverUnderLoad(resource string, current Holder, round int) (Ho
 
 // sealAndRead makes the next holder, which seals, reads, and so knows what it starts from.
 func (p *play) sealAndRead(resource string, h *history, sealed *atomic.Bool) (Holder, error) {
-	next, err := p.subject.Holder(p.ctx, resource)
+	next, err := p.holder(resource)
 	if err != nil {
-		return nil, fmt.Errorf("no holder: %w", err)
+		return nil, err
 	}
 	p.untilAccepted(h, next, seal)
 	sealed.Store(true)

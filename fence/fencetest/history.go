@@ -89,6 +89,8 @@ func (h *history) try(ctx context.Context, who Holder, k kind, value string) (ou
 		err = who.Write(ctx, value)
 	case erase:
 		err = who.Delete(ctx)
+	default:
+		err = fmt.Errorf("a holder cannot %s", k)
 	}
 	o.ret = h.now()
 	switch told, ok := errors.AsType[*fence.StaleError](err); {
@@ -145,8 +147,11 @@ func obvious(ops []op) error {
 			if !ok {
 				return fmt.Errorf("read what nobody wrote:\n\t%v", o)
 			}
-			if w.outcome == stale {
-				return fmt.Errorf("refused, and yet applied:\n\t%v\n\t%v", w, o)
+			switch {
+			case w.outcome == stale || w.outcome == failed:
+				return fmt.Errorf("%s, and yet applied:\n\t%v\n\t%v", w.outcome, w, o)
+			case o.ret < w.call:
+				return fmt.Errorf("read before it was written:\n\t%v\n\t%v", o, w)
 			}
 		}
 		explained := false
@@ -157,7 +162,7 @@ func obvious(ops []op) error {
 			if o.outcome == done && other.outcome == done && o.kind != hold && other.ret < o.call {
 				return fmt.Errorf("an older token was accepted after a newer one:\n\t%v\n\t%v", other, o)
 			}
-			told := o.max == other.token || o.max.IsZero() && other.outcome != stale
+			told := o.max == other.token || o.max.IsZero()
 			explained = explained || told && other.call <= o.ret
 		}
 		if o.outcome == stale && !explained {

@@ -44,6 +44,7 @@ func after(s state, o move) []state {
 		next.value = o.value
 	case erase:
 		next.value = none
+	default: // The others only move the mark.
 	}
 	possible := !older && s.accepted >= o.accepted && s.refused >= o.refused
 	switch {
@@ -75,9 +76,10 @@ func model() porcupine.Model {
 
 // linearizable returns nil if there is an order of the operations, each at one moment between its call and its return, in which a guard answers like that.
 func linearizable(ops []op, within time.Duration) error {
-	extra := presented(ops)
-	ops = slices.DeleteFunc(slices.Clone(ops), func(o op) bool { return o.outcome == failed })
-	ops = append(ops, extra...)
+	ops, err := settle(ops)
+	if err != nil {
+		return err
+	}
 	slices.SortFunc(ops, func(a, b op) int { return cmp.Compare(a.call, b.call) })
 	all := make([]porcupine.Operation, len(ops))
 	for i, o := range ops {
@@ -123,29 +125,4 @@ func stuck(ops []op, partial [][][]int) string {
 		text += "\n\t" + ops[i].String()
 	}
 	return text
-}
-
-// presented returns what operations that were refused or failed have done nevertheless: moved the mark up to their own token, before a newer one came. A guard that first
-// seals and then writes, because its database cannot do both at once, does that, and it harms nobody who is not older. Only the first operation of a holder can
-// have done it, and it matters only where somebody was told of that token.
-func presented(ops []op) []op {
-	told, first := map[fence.Token]bool{}, map[fence.Token]op{}
-	for _, o := range ops {
-		told[o.max] = true
-		if f, ok := first[o.token]; !ok || o.call < f.call {
-			first[o.token] = o
-		}
-	}
-	var all []op
-	for t, o := range first {
-		if !told[t] || o.outcome != stale && o.outcome != failed {
-			continue
-		}
-		o.kind, o.max = seal, fence.Token{}
-		if o.outcome = done; first[t].outcome == failed {
-			o.outcome = unknown // A later one may have been the one that did.
-		}
-		all = append(all, o)
-	}
-	return all
 }

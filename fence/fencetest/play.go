@@ -10,17 +10,18 @@ import (
 	"github.com/zkkit/zkkit/fence"
 )
 
-// A play is one run of one check: the subject, and resources that nobody has used before.
+// A play is one run of one check: the subject, and resources that nobody has used before. It lives as long as its ctx, which is that of one call.
 type play struct {
-	ctx     context.Context //nolint:containedctx // A play is one call.
+	ctx     context.Context
 	subject Subject
 	options Options
 	name    string
-	n       int // resources handed out
+	n       int                    // resources handed out
+	last    map[string]fence.Token // the newest holder's, by resource
 }
 
 func newPlay(ctx context.Context, s Subject, o Options) *play {
-	return &play{ctx: ctx, subject: s, options: o, name: "fencetest-" + strings.ToLower(rand.Text())}
+	return &play{ctx: ctx, subject: s, options: o, name: "fencetest-" + strings.ToLower(rand.Text()), last: map[string]fence.Token{}}
 }
 
 // resource returns a name that was never used.
@@ -29,20 +30,17 @@ func (p *play) resource() string {
 	return fmt.Sprintf("%s-%d", p.name, p.n)
 }
 
-// holders returns n holders of a resource, from the oldest to the newest.
-func (p *play) holders(resource string, n int) ([]Holder, error) {
-	all := make([]Holder, n)
-	for i := range all {
-		h, err := p.subject.Holder(p.ctx, resource)
-		if err != nil {
-			return nil, fmt.Errorf("no holder: %w", err)
-		}
-		if i > 0 && !all[i-1].Token().Less(h.Token()) {
-			return nil, fmt.Errorf("the subject handed out token %v after %v", h.Token(), all[i-1].Token())
-		}
-		all[i] = h
+// holder returns the next holder of a resource, and sees that tokens rise.
+func (p *play) holder(resource string) (Holder, error) {
+	h, err := p.subject.Holder(p.ctx, resource)
+	if err != nil {
+		return nil, fmt.Errorf("no holder: %w", err)
 	}
-	return all, nil
+	if !p.last[resource].Less(h.Token()) {
+		return nil, fmt.Errorf("the subject handed out token %v after %v", h.Token(), p.last[resource])
+	}
+	p.last[resource] = h.Token()
+	return h, nil
 }
 
 // at returns a holder with that token. It is for checks that are only played with a TokenSubject.

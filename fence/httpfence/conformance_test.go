@@ -62,12 +62,15 @@ type remote struct {
 	client *http.Client
 	url    string
 	read   string // the method to read with
+	asking *atomic.Int32
 }
 
 // errFailed is an answer that says that nothing was done.
 var errFailed = errors.New("not done")
 
 func (g remote) ask(ctx context.Context, method, resource string, t fence.Token, body string) (status int, text string, err error) {
+	defer g.asking.Add(-1)
+	g.asking.Add(1)
 	r, err := http.NewRequestWithContext(httpfence.NewContext(ctx, t), method, g.url+"/"+resource, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
@@ -112,7 +115,7 @@ func (g remote) Delete(ctx context.Context, resource string, t fence.Token) erro
 }
 
 // subject runs a guarded shelf on a real server.
-func subject(t *testing.T, protect func(http.Handler) http.Handler, transport *http.Transport, read string) fencetest.TokenSubject {
+func subject(t *testing.T, protect func(http.Handler) http.Handler, transport *http.Transport, read string) remote {
 	t.Helper()
 	pause := func() {
 		for range rand.IntN(4) {
@@ -126,7 +129,7 @@ func subject(t *testing.T, protect func(http.Handler) http.Handler, transport *h
 	t.Cleanup(s.Close)
 	t.Cleanup(transport.CloseIdleConnections)
 	transport.MaxIdleConnsPerHost = 100
-	return fencetest.Tokens(remote{&http.Client{Transport: &httpfence.Transport{Base: transport}}, s.URL, read})
+	return remote{&http.Client{Transport: &httpfence.Transport{Base: transport}}, s.URL, read, new(atomic.Int32)}
 }
 
 func protect(next http.Handler) http.Handler { return httpfence.New(next, httpfence.Config{}) }
@@ -134,7 +137,7 @@ func protect(next http.Handler) http.Handler { return httpfence.New(next, httpfe
 func failed(err error) bool { return errors.Is(err, errFailed) }
 
 func TestConformance(t *testing.T) {
-	fencetest.Test(t, subject(t, protect, &http.Transport{}, http.MethodGet), fencetest.Options{})
+	fencetest.Test(t, fencetest.Tokens(subject(t, protect, &http.Transport{}, http.MethodGet)), fencetest.Options{})
 }
 
 // The control: it compares, atomically, and runs the handler afterwards.
@@ -157,7 +160,7 @@ func TestAGuardThatComparesFirstIsCaught(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	}
-	err := fencetest.Check(t.Context(), subject(t, compare, &http.Transport{}, http.MethodGet), fencetest.Options{Failed: failed, Rounds: 1, Decide: time.Second})
+	err := fencetest.Check(t.Context(), fencetest.Tokens(subject(t, compare, &http.Transport{}, http.MethodGet)), fencetest.Options{Failed: failed, Rounds: 1, Decide: time.Second})
 	require.Error(t, err)
 	require.Regexp(t, "writes on their way are seen|the history of many writers", err.Error())
 	t.Log(err)
@@ -166,26 +169,20 @@ func TestAGuardThatComparesFirstIsCaught(t *testing.T) {
 // Answers get lost at random while many ask at once. What is known then fits what was done. A GET would be sent again by the transport below, and might then be told that
 // its token is stale after it had been accepted.
 func TestConformanceWithBrokenConnections(t *testing.T) {
-	var inside, lost atomic.Int32
+	var lost atomic.Int32
+	var g remote
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, addr)
 		return &frail{Conn: c, breaks: func() bool {
-			if inside.Load() < 4 || rand.IntN(10) > 0 { // The simple checks come one at a time, and expect answers.
+			if g.asking.Load() < 4 || rand.IntN(10) > 0 { // The simple checks come one at a time, and expect answers.
 				return false
 			}
 			lost.Add(1)
 			return true
 		}}, err
 	}}
-	count := func(next http.Handler) http.Handler {
-		guarded := protect(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer inside.Add(-1)
-			inside.Add(1)
-			guarded.ServeHTTP(w, r)
-		})
-	}
-	fencetest.Test(t, subject(t, count, transport, unsafeRead), fencetest.Options{Failed: failed})
+	g = subject(t, protect, transport, unsafeRead)
+	fencetest.Test(t, fencetest.Tokens(g), fencetest.Options{Failed: failed})
 	t.Logf("%d answers were lost", lost.Load())
 	require.Positive(t, lost.Load())
 }

@@ -52,7 +52,9 @@ func (o *Outcome) Reply() (any, error) { return o.reply, o.Err() }
 func (g *Guard) Batch() *Batch { return &Batch{g: g} }
 
 // Seal adds a [Guard.Seal].
-func (b *Batch) Seal(resource string, t fence.Token) *Outcome { return b.add(sealOp(resource, t), nil) }
+func (b *Batch) Seal(resource string, t fence.Token) *Outcome {
+	return b.add(b.g.sealOp(resource, t), nil)
+}
 
 // Read adds a [Guard.Read].
 func (b *Batch) Read(resource string, t fence.Token) *Outcome {

@@ -17,7 +17,9 @@ type op struct {
 	resource string
 	token    fence.Token // zero for one who only looks
 	script   *script
-	keys     []string // without the mark
+	mark     string   // its key
+	key      string   // of the value, if that is what it is about
+	keys     []string // of the caller's own
 	args     []any    // without the token
 }
 
@@ -40,42 +42,52 @@ func (o *op) looks() bool { return o.script == peekScript }
 type command struct {
 	*redis.Cmd
 	op   *op
-	wire *wire
+	wire wire
 }
 
 // NoRetry reports whether go-redis must not send the command a second time.
 func (c *command) NoRetry() bool { return !c.op.looks() }
 
-// A wire is the last argument of a command, which go-redis turns into bytes when it sends the command. Redis carries out nothing before it has the last byte.
+// A wire is the last argument of a command, the token twice, which go-redis turns into bytes when it sends the command. Redis carries out nothing before it has the last
+// byte.
 type wire struct {
-	text string
+	text [2 * digits]byte
 	sent atomic.Bool
 }
 
 // MarshalBinary notes that it was called.
 func (w *wire) MarshalBinary() ([]byte, error) {
 	w.sent.Store(true)
-	return []byte(w.text), nil
+	return w.text[:], nil
 }
 
 // String is for those who print commands.
-func (w *wire) String() string { return w.text }
+func (w *wire) String() string { return string(w.text[:]) }
 
-// command returns the op as EVAL, which brings the script, or as EVALSHA, which names it.
+// command returns the op as EVAL, which brings the script, or as EVALSHA, which names it. The client's part of a guarded write is a good part of what it costs more than a
+// plain one, so this makes few small objects.
 func (g *Guard) command(ctx context.Context, o *op, eval bool) *command {
-	c := &command{op: o, wire: &wire{text: encode(o.token)}}
-	args := make([]any, 0, 5+len(o.keys)+len(o.args))
-	if eval {
-		args = append(args, "eval", o.script.text)
-	} else {
-		args = append(args, "evalsha", o.script.sha)
+	c := &command{op: o}
+	encode(c.wire.text[:digits], o.token)
+	copy(c.wire.text[digits:], c.wire.text[:digits])
+	keys := len(o.keys) + 1
+	if o.key != "" {
+		keys++
 	}
-	args = append(args, len(o.keys)+1)
+	args := make([]any, 0, 4+keys+len(o.args))
+	if eval {
+		args = append(args, "eval", o.script.text, keys)
+	} else {
+		args = append(args, "evalsha", o.script.sha, keys)
+	}
+	if o.key != "" {
+		args = append(args, o.key)
+	}
 	for _, key := range o.keys {
 		args = append(args, key)
 	}
-	args = append(args, g.mark(o.resource))
-	args = append(append(args, o.args...), c.wire)
+	args = append(args, o.mark)
+	args = append(append(args, o.args...), &c.wire)
 	c.Cmd = redis.NewCmd(ctx, args...)
 	c.SetFirstKeyPos(3)
 	return c
@@ -107,7 +119,7 @@ func (c *command) outcome(ctx context.Context) (any, error) {
 	val, err := c.Result()
 	var answer redis.Error
 	switch {
-	case err == nil || val != nil:
+	case err == nil || whole(val):
 		return o.reply(val)
 	case errors.As(err, &answer):
 		return nil, fmt.Errorf("redisfence: %s %q: %w", o.verb, o.resource, err)
@@ -126,9 +138,18 @@ func (c *command) outcome(ctx context.Context) (any, error) {
 	return nil, &fence.UnknownError{Resource: o.resource, Token: o.token, Ask: ask, Err: err}
 }
 
+// whole reports whether val is an answer to its end. One that broke off is an empty one.
+func whole(val any) bool {
+	all, ok := val.([]any)
+	return val == int64(1) || ok && len(all) > 0
+}
+
 // reply takes a script's answer apart.
 func (o *op) reply(val any) (any, error) {
 	all, ok := val.([]any)
+	if val == int64(1) {
+		return nil, nil //nolint:nilnil // No reply is what there is, and no error.
+	}
 	if !ok || len(all) == 0 {
 		return nil, fmt.Errorf("redisfence: %s %q: answer %v is not the script's", o.verb, o.resource, val)
 	}

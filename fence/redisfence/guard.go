@@ -2,7 +2,9 @@ package redisfence
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/zkkit/zkkit/fence"
 )
@@ -12,7 +14,7 @@ import (
 // It fails with a [*fence.StaleError], with [fence.ErrNoToken], with a [*ResourceError], with the server's answer, or because nothing could be sent, and nothing has
 // changed then. After a [*fence.UnknownError] the mark may have moved up to t, and Seal may be called again.
 func (g *Guard) Seal(ctx context.Context, resource string, t fence.Token) error {
-	_, err := g.run(ctx, sealOp(resource, t))
+	_, err := g.run(ctx, g.sealOp(resource, t))
 	return err
 }
 
@@ -61,39 +63,49 @@ func (g *Guard) Do(ctx context.Context, resource string, t fence.Token, effect *
 // It blocks for a round trip. It fails with a [*ResourceError], with the cause of ctx, or because no answer came, and changes nothing.
 func (g *Guard) Peek(ctx context.Context, resource string) (fence.Entry[string], error) {
 	var e fence.Entry[string]
-	reply, err := g.run(ctx, &op{verb: "peek at", resource: resource, script: peekScript, keys: []string{g.Key(resource, "")}})
+	reply, err := g.run(ctx, g.op("peek at", resource, fence.Token{}, peekScript, true))
 	if err != nil {
 		return e, err
 	}
 	all, ok := reply.([]any)
-	if !ok || len(all) != 3 {
+	if !ok || len(all) != 2 {
 		return e, fmt.Errorf("redisfence: peek at %q: answer %v is not the script's", resource, reply)
 	}
-	for i, into := range []*fence.Token{&e.Max, &e.Written} {
-		if text, ok := all[i].(string); ok {
-			if *into, err = decode(text); err != nil {
-				return fence.Entry[string]{}, err
-			}
+	if mark, ok := all[0].(string); ok {
+		var maxErr, writtenErr error
+		e.Max, maxErr = decode(mark[:min(digits, len(mark))])
+		e.Written, writtenErr = decode(mark[min(digits, len(mark)):])
+		if err := errors.Join(maxErr, writtenErr); err != nil {
+			return fence.Entry[string]{}, err
 		}
 	}
-	e.Value, e.Exists = all[2].(string)
+	e.Value, e.Exists = all[1].(string)
 	return e, nil
 }
 
-func sealOp(resource string, t fence.Token) *op {
-	return &op{verb: "seal", resource: resource, token: t, script: sealScript}
+// op returns an operation on a resource, and on its value if it is about that.
+func (g *Guard) op(verb, resource string, t fence.Token, s *script, value bool, args ...any) *op {
+	o := &op{verb: verb, resource: resource, token: t, script: s, mark: g.Key(resource, markName), args: args}
+	if value {
+		o.key = o.mark[:len(o.mark)-len(markName)]
+	}
+	return o
+}
+
+func (g *Guard) sealOp(resource string, t fence.Token) *op {
+	return g.op("seal", resource, t, sealScript, false)
 }
 
 func (g *Guard) readOp(resource string, t fence.Token) *op {
-	return &op{verb: "read", resource: resource, token: t, script: readScript, keys: []string{g.Key(resource, "")}}
+	return g.op("read", resource, t, readScript, true)
 }
 
 func (g *Guard) writeOp(resource string, t fence.Token, value string) *op {
-	return &op{verb: "write", resource: resource, token: t, script: writeScript, keys: []string{g.Key(resource, "")}, args: []any{value}}
+	return g.op("write", resource, t, writeScript, true, value)
 }
 
 func (g *Guard) deleteOp(resource string, t fence.Token) *op {
-	return &op{verb: "delete", resource: resource, token: t, script: deleteScript, keys: []string{g.Key(resource, "")}}
+	return g.op("delete", resource, t, deleteScript, true)
 }
 
 func (g *Guard) doOp(resource string, t fence.Token, effect *Effect, keys []string, args []any) (*op, error) {
@@ -103,5 +115,7 @@ func (g *Guard) doOp(resource string, t fence.Token, effect *Effect, keys []stri
 	if err := g.checkKeys(resource, keys); err != nil {
 		return nil, err
 	}
-	return &op{verb: "effect on", resource: resource, token: t, script: effect.script, keys: keys, args: args}, nil
+	o := g.op("effect on", resource, t, effect.script, false, args...)
+	o.keys = slices.Clone(keys) // The caller may use them for something else, and a batch is sent later.
+	return o, nil
 }

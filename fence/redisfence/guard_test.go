@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -145,8 +146,8 @@ func TestAForeignMark(t *testing.T) {
 		ctx, c := t.Context(), open(t, addr)
 		g := guard(t, c)
 		for name, put := range map[string]func(key string) error{
-			"another type":  func(key string) error { return c.Set(ctx, key, "7", 0).Err() },
-			"another width": func(key string) error { return c.HSet(ctx, key, "max", "7").Err() },
+			"another type":  func(key string) error { return c.HSet(ctx, key, "max", "7").Err() },
+			"another width": func(key string) error { return c.Set(ctx, key, "7", 0).Err() },
 		} {
 			t.Run(name, func(t *testing.T) {
 				require.NoError(t, put(g.Key(name, ":mark")))
@@ -159,7 +160,7 @@ func TestAForeignMark(t *testing.T) {
 				require.Error(t, err)
 			})
 		}
-		require.NoError(t, c.HSet(ctx, g.Key("letters", ":mark"), "max", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzz").Err())
+		require.NoError(t, c.Set(ctx, g.Key("letters", ":mark"), strings.Repeat("z", 60), 0).Err())
 		err := g.Write(ctx, "letters", six, "x")
 		require.ErrorContains(t, err, "is no mark")
 	})

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -232,24 +234,30 @@ func TestGivingUpBeforeAnythingWasSent(t *testing.T) {
 func TestABatchThatIsCutOff(t *testing.T) {
 	onEach(t, func(t *testing.T, addr string) {
 		ctx, c := t.Context(), open(t, addr)
-		x := thief{keep: len("*1\r\n:1\r\n*1\r\n:1\r\n*1")}
-		g := guard(t, open(t, addr, x.on))
-		effect := redisfence.NewEffect(push)
-		x.replies.Store(1)
-		b := g.Batch()
-		one, two := b.Write("orders", six, "1"), b.Seal("orders", six)
-		three, four := b.Write("orders", six, "3"), b.Do("orders", six, effect, []string{g.Key("orders", "list")}, "4")
-		five := b.Seal("orders", six)
-		err := b.Exec(ctx)
-		require.ErrorIs(t, err, fence.ErrUnknown)
-		require.NoError(t, one.Err())
-		require.NoError(t, two.Err())
-		require.ErrorIs(t, three.Err(), fence.ErrUnknown)
-		require.ErrorIs(t, four.Err(), fence.ErrUnknown)
-		require.ErrorIs(t, five.Err(), fence.ErrUnknown)
-		require.Eventually(t, func() bool { return c.LLen(ctx, g.Key("orders", "list")).Val() == 1 }, patience, time.Millisecond, "done all the same")
-		x.replies.Store(0)
-		require.NoError(t, g.Write(ctx, "orders", seven, "5"))
-		require.EqualValues(t, 1, c.LLen(ctx, g.Key("orders", "list")).Val(), "and once")
+		replies := []string{":1\r\n", "*2\r\n:1\r\n:1\r\n", ":1\r\n", "*2\r\n:1\r\n:2\r\n", ":1\r\n"}
+		all := len(strings.Join(replies, ""))
+		for keep := range all {
+			x := thief{keep: keep}
+			g := guard(t, open(t, addr, x.on))
+			effect := redisfence.NewEffect(push)
+			x.replies.Store(1)
+			b, resource := g.Batch(), fmt.Sprint("orders-", keep)
+			list := []string{g.Key(resource, "list")}
+			outs := []*redisfence.Outcome{
+				b.Write(resource, six, "1"), b.Do(resource, six, effect, list, "2"), b.Seal(resource, six), b.Do(resource, six, effect, list, "4"), b.Write(resource, six, "5"),
+			}
+			require.ErrorIs(t, b.Exec(ctx), fence.ErrUnknown)
+			end := 0
+			for i, out := range outs {
+				if end += len(replies[i]); end <= keep {
+					require.NoError(t, out.Err(), "%d of %d bytes: %d", keep, all, i)
+					continue
+				}
+				require.ErrorIs(t, out.Err(), fence.ErrUnknown, "%d of %d bytes: %d", keep, all, i)
+			}
+			require.Eventually(t, func() bool { return c.LLen(ctx, list[0]).Val() == 2 }, patience, time.Millisecond, "done all the same")
+			require.NoError(t, g.Write(ctx, resource, seven, "6"))
+			require.EqualValues(t, 2, c.LLen(ctx, list[0]).Val(), "and once")
+		}
 	})
 }

@@ -37,8 +37,6 @@ func (g *Guard) Key(resource, name string) string { return g.prefix + "{" + reso
 
 const markName = ":mark"
 
-func (g *Guard) mark(resource string) string { return g.Key(resource, markName) }
-
 // checkResource refuses names that would not be a hash tag: Redis takes what is between the first { and the next }, if it is not empty.
 func checkResource(resource string) error {
 	switch {
@@ -54,7 +52,7 @@ func checkResource(resource string) error {
 func (g *Guard) checkKeys(resource string, keys []string) error {
 	for _, key := range keys {
 		switch {
-		case key == g.mark(resource):
+		case key == g.Key(resource, markName):
 			return &KeyError{Resource: resource, Key: key, Why: "that is the mark"}
 		case hashTag(key) != resource:
 			return &KeyError{Resource: resource, Key: key, Why: fmt.Sprintf("it must have {%s} in it, to be on the same server as the mark", resource)}

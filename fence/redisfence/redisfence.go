@@ -10,7 +10,7 @@
 //
 // # What the mark is worth
 //
-// The mark is an ordinary hash without expiry. This guard is as good as Redis's memory of it, and no better:
+// The mark is an ordinary key without expiry. This guard is as good as Redis's memory of it, and no better:
 //
 //   - Failover loses acknowledged marks. Replication is asynchronous: a replica that is promoted may lack the last marks and the last writes together, and then accepts
 //     a token that was shut out. WAIT narrows that and does not close it, and so there is no option for it here. Where a stale write costs money, let a

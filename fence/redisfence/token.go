@@ -15,8 +15,17 @@ const (
 
 // encode writes a token so that the server can order it as text. Numbers would not do: in Lua they are doubles, and equal from 2^53 on. And it must be digits:
 // Lua orders text by the collation of the server's locale, in which hexadecimal has surprises. In Danish, "aa" comes after "ab".
-func encode(t fence.Token) string {
-	return fmt.Sprintf("%0*d%0*d", generationDigits, t.Generation, digits-generationDigits, t.ID)
+func encode(text []byte, t fence.Token) {
+	put(text[:generationDigits], uint64(t.Generation))
+	put(text[generationDigits:digits], t.ID)
+}
+
+// put fills text with the digits of n.
+func put(text []byte, n uint64) {
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = '0' + byte(n%10)
+		n /= 10
+	}
 }
 
 // decode reads what encode writes, and nothing else.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"unicode"
 
 	"github.com/zkkit/zkkit/fence"
 )
@@ -101,14 +102,22 @@ const defaultTable = "zkkit_fences"
 
 // fold puts the relation fence in front of a statement, which may have a WITH of its own.
 func fold(relation, query string) string {
-	trimmed := strings.TrimSpace(query)
-	fields := strings.Fields(trimmed)
-	if len(fields) == 0 || !strings.EqualFold(fields[0], "WITH") {
-		return "WITH " + relation + " " + trimmed
+	first, rest := cutWord(query)
+	if !strings.EqualFold(first, "WITH") {
+		return "WITH " + relation + " " + strings.TrimSpace(query)
 	}
-	rest, with := trimmed[len("WITH"):], "WITH "
-	if len(fields) > 1 && strings.EqualFold(fields[1], "RECURSIVE") {
-		rest, with = strings.TrimSpace(rest)[len("RECURSIVE"):], "WITH RECURSIVE "
+	with := "WITH "
+	if second, others := cutWord(rest); strings.EqualFold(second, "RECURSIVE") {
+		with, rest = "WITH RECURSIVE ", others
 	}
 	return with + relation + ", " + strings.TrimSpace(rest)
+}
+
+// cutWord returns what stands before the first space, and the rest.
+func cutWord(text string) (word, rest string) {
+	text = strings.TrimLeftFunc(text, unicode.IsSpace)
+	if i := strings.IndexFunc(text, unicode.IsSpace); i >= 0 {
+		return text[:i], text[i:]
+	}
+	return text, ""
 }

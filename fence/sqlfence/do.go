@@ -17,7 +17,8 @@ import (
 // effects outside of tx. When f returns an error, the transaction is rolled back and Do returns that error as it is.
 //
 // It fails with a [*fence.StaleError], [fence.ErrNoToken], the cause of a ctx that has ended, a [*ContendedError], or what the database said. Then nothing is written; the mark may have moved up to t.
-// An error that matches [fence.ErrUnknown] leaves open whether everything is written or nothing: [Guard.Resolve] finds out.
+// An error that matches [fence.ErrUnknown] leaves open whether everything is written or nothing: [Guard.Resolve] finds out. Where it
+// was the seal that got no answer, nothing is written, as the error says.
 func (g *Guard) Do(ctx context.Context, t fence.Token, f func(tx *sql.Tx) error) error {
 	if err := g.admit(ctx, t); err != nil {
 		return err
@@ -43,7 +44,7 @@ var errSealFirst = errors.New("sqlfence: seal first")
 // once is one transaction.
 func (g *Guard) once(ctx context.Context, t fence.Token, f func(tx *sql.Tx) error) error {
 	var held Held
-	err := transact(ctx, g.db, g.dialect, g.config.Isolation, func(ctx context.Context, tx *sql.Tx) (err error) {
+	tried, err := transact(ctx, g.db, g.dialect, g.config.Isolation, func(ctx context.Context, tx *sql.Tx) (err error) {
 		held, err = g.hold(ctx, tx, t)
 		if errors.Is(err, ErrNotSealed) {
 			return errSealFirst
@@ -53,8 +54,8 @@ func (g *Guard) once(ctx context.Context, t fence.Token, f func(tx *sql.Tx) erro
 		}
 		return f(tx)
 	})
-	if failed, ok := errors.AsType[*commitFailed](err); ok {
-		return g.judgeCommit(t, held.ID, failed.err)
+	if tried && err != nil {
+		return g.judgeCommit(t, held.ID, err)
 	}
 	return err
 }

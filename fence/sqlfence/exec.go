@@ -6,7 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"regexp"
+	"strings"
 
 	"github.com/zkkit/zkkit/fence"
 )
@@ -43,10 +43,10 @@ func (g *Guard) execOnce(ctx context.Context, t fence.Token, folded string, all 
 		if err != nil || rows > 0 {
 			return rows, err
 		}
-		mark, err := g.dialect.Mark(ctx, g.db, g.resource)
+		mark, err := g.Mark(ctx)
 		switch {
 		case err != nil:
-			return 0, orCause(ctx, err)
+			return 0, err
 		case t.Less(mark):
 			return 0, g.stale(t, mark)
 		case mark == t && sealed:
@@ -58,9 +58,11 @@ func (g *Guard) execOnce(ctx context.Context, t fence.Token, folded string, all 
 	}
 }
 
+// execAlone executes in a transaction of its own.
 func (g *Guard) execAlone(ctx context.Context, t fence.Token, folded string, all []any) (rows int64, err error) {
+	sent := false             // So that it may have been committed.
 	if g.dialect.Embedded() { // A statement on its own that is interrupted does not say what it did.
-		err = transact(ctx, g.db, g.dialect, sql.LevelDefault, func(ctx context.Context, tx *sql.Tx) (err error) {
+		sent, err = transact(ctx, g.db, g.dialect, sql.LevelDefault, func(ctx context.Context, tx *sql.Tx) (err error) {
 			rows, err = execOn(ctx, tx, folded, all)
 			return orCause(ctx, err)
 		})
@@ -70,21 +72,16 @@ func (g *Guard) execAlone(ctx context.Context, t fence.Token, folded string, all
 			return 0, fmt.Errorf("sqlfence: no connection: %w", orCause(ctx, refused))
 		}
 		defer func() { _ = conn.Close() }()
-		if rows, err = execOn(ctx, conn, folded, all); err != nil && !errors.Is(err, driver.ErrBadConn) {
-			err = &commitFailed{err} // The statement is its own commit.
-		}
+		rows, err = execOn(ctx, conn, folded, all)
+		sent = !errors.Is(err, driver.ErrBadConn)
 	}
-	if failed, ok := errors.AsType[*commitFailed](err); ok {
-		if g.dialect.Judge(failed.err) == Unclear {
-			ask := "look for what it wrote, after the next seal if it is not there"
-			return 0, &fence.UnknownError{Resource: g.resource, Token: t, Ask: ask, Err: failed.err}
-		}
-		err = failed.err
-	}
-	if err != nil {
+	switch {
+	case err != nil && sent && g.dialect.Judge(err) == Unclear:
+		ask := "look for what it wrote, after the next seal if it is not there"
+		return 0, &fence.UnknownError{Resource: g.resource, Token: t, Ask: ask, Err: err}
+	case err != nil:
 		return 0, fmt.Errorf("sqlfence: %w", err)
-	}
-	if rows > 0 {
+	case rows > 0:
 		g.noteSealed(t)
 	}
 	return rows, nil
@@ -123,10 +120,28 @@ func (g *Guard) ExecTx(ctx context.Context, tx *sql.Tx, t fence.Token, query str
 }
 
 // usesFence finds the relation. It is not there to outwit anybody: it catches the statement that somebody forgot to change.
-var usesFence = regexp.MustCompile(`(?i)\bfence\b`)
+func usesFence(query string) bool { return findFence(query) >= 0 }
+
+// findFence returns where the word is, in any case, or -1.
+func findFence(query string) int {
+	const word = "fence"
+	letter := func(i int) bool {
+		if i < 0 || i >= len(query) {
+			return false
+		}
+		c := query[i]
+		return c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+	}
+	for i := 0; i+len(word) <= len(query); i++ {
+		if query[i]|0x20 == 'f' && strings.EqualFold(query[i:i+len(word)], word) && !letter(i-1) && !letter(i+len(word)) {
+			return i
+		}
+	}
+	return -1
+}
 
 func (g *Guard) admitStatement(ctx context.Context, t fence.Token, query string) error {
-	if !usesFence.MatchString(query) {
+	if !usesFence(query) {
 		return fmt.Errorf("%w: %s", ErrNoFence, query)
 	}
 	return g.admit(ctx, t)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,23 +15,23 @@ import (
 
 	"github.com/zkkit/zkkit/fence"
 	"github.com/zkkit/zkkit/fence/sqlfence"
-	"github.com/zkkit/zkkit/internal/stores"
 )
 
-// openPostgres starts a server for one test, and gives it the tables.
-func openPostgres(t *testing.T, settings map[string]string) (*sql.DB, *stores.Postgres) {
-	t.Helper()
-	server := stores.RunPostgres(t, stores.PostgresConfig{Settings: settings})
-	db := open(t, "pgx", server.DSN())
-	migrate(t, db, sqlfence.PostgreSQL{})
-	return db, server
-}
+var (
+	six, seven, eight = fence.Token{ID: 6}, fence.Token{ID: 7}, fence.Token{ID: 8}
+
+	pg   = sqlfence.PostgreSQL{}
+	lite = sqlfence.SQLite{}
+)
+
+// soon fails the test when what should happen soon does not.
+const soon = 30 * time.Second
 
 // openSQLite makes a database in a file, and gives it the tables.
 func openSQLite(t *testing.T, options string) *sql.DB {
 	t.Helper()
 	db := open(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+options)
-	migrate(t, db, sqlfence.SQLite{})
+	migrate(t, db, lite)
 	return db
 }
 
@@ -46,7 +45,7 @@ func open(t *testing.T, driver, dsn string) *sql.DB {
 	return db
 }
 
-// migrate makes the marks, and the table that they protect in the tests, and does so twice.
+// migrate makes the marks, twice, and the table that they protect in the tests.
 func migrate(t *testing.T, db *sql.DB, d sqlfence.Dialect) {
 	t.Helper()
 	for range 2 {
@@ -64,11 +63,11 @@ func exec(t *testing.T, db *sql.DB, query string, args ...any) {
 	require.NoError(t, err)
 }
 
-// get reads one text, "" if there is none.
-func get(t *testing.T, db *sql.DB, query string, args ...any) string {
+// value reads a thing, "" if there is none.
+func value(t *testing.T, db *sql.DB, name string) string {
 	t.Helper()
 	var s string
-	err := db.QueryRowContext(t.Context(), query, args...).Scan(&s)
+	err := db.QueryRowContext(t.Context(), look, name).Scan(&s)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ""
 	}
@@ -76,12 +75,22 @@ func get(t *testing.T, db *sql.DB, query string, args ...any) string {
 	return s
 }
 
-// SQL of the protected table, in words that both databases know. Placeholders are those of PostgreSQL; sqlite3 numbers them alike.
+// SQL of the protected table, in words that both databases know: the driver of SQLite takes $1 for ?1.
 const (
-	put    = `INSERT INTO things (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
-	look   = `SELECT value FROM things WHERE name = $1`
-	remove = `DELETE FROM things WHERE name = $1`
+	put          = `INSERT INTO things (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+	look         = `SELECT value FROM things WHERE name = $1`
+	remove       = `DELETE FROM things WHERE name = $1`
+	putFenced    = `INSERT INTO things (name, value) SELECT $1, $2 FROM fence WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+	removeFenced = `DELETE FROM things WHERE name = $1 AND EXISTS (SELECT 1 FROM fence)`
 )
+
+// put is what f of Do does in most tests.
+func putting(ctx context.Context, name, value string) func(tx *sql.Tx) error {
+	return func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, put, name, value)
+		return err
+	}
+}
 
 // things is a guard of one row for each resource, by transactions, as a program would write it.
 type things struct {
@@ -110,10 +119,7 @@ func (g things) Read(ctx context.Context, resource string, t fence.Token) (value
 }
 
 func (g things) Write(ctx context.Context, resource string, t fence.Token, value string) error {
-	return g.guard(resource).Do(ctx, t, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, put, resource, value)
-		return err
-	})
+	return g.guard(resource).Do(ctx, t, putting(ctx, resource, value))
 }
 
 func (g things) Delete(ctx context.Context, resource string, t fence.Token) error {
@@ -123,23 +129,11 @@ func (g things) Delete(ctx context.Context, resource string, t fence.Token) erro
 	})
 }
 
-// statements is the same guard by single statements, with the transaction's own for what has two.
+// statements is the same guard by single statements.
 type statements struct{ things }
 
-const (
-	putFolded    = `INSERT INTO things (name, value) SELECT $1, $2 FROM fence WHERE true ON CONFLICT (name) DO UPDATE SET value = excluded.value`
-	removeFolded = `DELETE FROM things WHERE name = $1 AND EXISTS (SELECT 1 FROM fence)`
-)
-
-func (g statements) sql(query string) string {
-	if _, ok := g.dialect.(sqlfence.SQLite); ok {
-		return strings.ReplaceAll(query, "$", "?")
-	}
-	return query
-}
-
 func (g statements) Write(ctx context.Context, resource string, t fence.Token, value string) error {
-	n, err := g.guard(resource).Exec(ctx, t, g.sql(putFolded), resource, value)
+	n, err := g.guard(resource).Exec(ctx, t, putFenced, resource, value)
 	if err == nil && n != 1 {
 		return fmt.Errorf("%d rows", n)
 	}
@@ -147,9 +141,55 @@ func (g statements) Write(ctx context.Context, resource string, t fence.Token, v
 }
 
 func (g statements) Delete(ctx context.Context, resource string, t fence.Token) error {
-	_, err := g.guard(resource).Exec(ctx, t, g.sql(removeFolded), resource)
+	_, err := g.guard(resource).Exec(ctx, t, removeFenced, resource)
 	return err
 }
 
-// soon fails the test when what should happen soon does not.
-const soon = 20 * time.Second
+// ownTx is the same guard in transactions of the caller's, who seals when he is told to.
+type ownTx struct{ things }
+
+func (g ownTx) Write(ctx context.Context, resource string, t fence.Token, value string) error {
+	return g.within(ctx, resource, t, func(guard *sqlfence.Guard, tx *sql.Tx) error {
+		_, err := guard.ExecTx(ctx, tx, t, putFenced, resource, value)
+		return err
+	})
+}
+
+func (g ownTx) Delete(ctx context.Context, resource string, t fence.Token) error {
+	return g.within(ctx, resource, t, func(guard *sqlfence.Guard, tx *sql.Tx) error {
+		if err := guard.Check(ctx, tx, t); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, remove, resource)
+		return err
+	})
+}
+
+func (g ownTx) within(ctx context.Context, resource string, t fence.Token, f func(*sqlfence.Guard, *sql.Tx) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	guard := g.guard(resource)
+	for {
+		err := func() error {
+			tx, err := g.db.BeginTx(ctx, nil)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = tx.Rollback() }()
+			if err := f(guard, tx); err != nil {
+				return err
+			}
+			return tx.Commit()
+		}()
+		switch {
+		case errors.Is(err, sqlfence.ErrNotSealed):
+			if err := guard.Seal(ctx, t); err != nil {
+				return err
+			}
+		case err != nil && g.dialect.Judge(err) == sqlfence.Again:
+		default:
+			return err
+		}
+	}
+}

@@ -5,12 +5,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zkkit/zkkit/fence"
 )
 
-// PostgreSQL is the dialect of PostgreSQL, from version 10 on. It was made with the driver pgx and needs of any driver that its errors have a method SQLState.
+// PostgreSQL is the dialect of PostgreSQL, from version 11 on. It was made with the driver pgx and needs of any driver that its errors have a method SQLState.
 //
 // A check locks the row of the mark FOR KEY SHARE, which is the lock of a foreign key: the writers of one hold share it. Seal works in two steps. It first sets token, which is no key and waits for
 // nobody, so that earlier holders who come from now on are refused; then it sets sealed, which is a column of the primary key and so waits for all who share the lock. FOR SHARE with
@@ -49,7 +52,7 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 		}
 		return fence.Token{}, err
 	}
-	for {
+	for attempt := 1; ; attempt++ {
 		mark, sealed, err := p.read(ctx, db, resource)
 		switch {
 		case err != nil:
@@ -57,17 +60,39 @@ func (p PostgreSQL) Seal(ctx context.Context, db *sql.DB, resource string, t fen
 		case t.Less(mark) || mark == t && sealed:
 			return mark, nil
 		case mark == t: // Blocks until all are through who share the lock.
+			if err := p.keyed(ctx, db); err != nil {
+				return fail(err)
+			}
 			_, err = db.ExecContext(ctx, `UPDATE `+p.table()+` SET sealed = token WHERE resource = $1 AND token = $2 AND sealed < token`, resource, text)
 			moved = true
-		default: // The first token of a resource has no predecessors.
-			_, err = db.ExecContext(ctx, `INSERT INTO `+p.table()+` AS mark (resource, token, sealed) VALUES ($1, $2, $2)
-				ON CONFLICT (resource) DO UPDATE SET token = EXCLUDED.token WHERE mark.token < EXCLUDED.token`, resource, text)
+		case mark.IsZero(): // The first token of a resource has no predecessors.
+			_, err = db.ExecContext(ctx, `INSERT INTO `+p.table()+` (resource, token, sealed) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING`, resource, text)
+			moved = moved || err == nil || p.Judge(err) == Unclear
+		default:
+			_, err = db.ExecContext(ctx, `UPDATE `+p.table()+` SET token = $2 WHERE resource = $1 AND token < $2`, resource, text)
 			moved = moved || err == nil || p.Judge(err) == Unclear
 		}
-		if err != nil && p.Judge(err) != Again {
+		if err != nil && p.Judge(err) == Again { // Somebody else has moved it, and so this ends.
+			err = pause(ctx, attempt)
+		}
+		if err != nil {
 			return fail(fmt.Errorf("sqlfence: seal of %q: %w", resource, orCause(ctx, err)))
 		}
 	}
+}
+
+// keyed makes sure that a check holds anything: without a key of which sealed is a part, it would not, and nobody would notice.
+func (p PostgreSQL) keyed(ctx context.Context, db *sql.DB) error {
+	var ok bool
+	err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = 'sealed'
+		WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indislive AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))`, p.table()).Scan(&ok)
+	if err == nil && !ok {
+		err = errors.New("the column sealed is in no unique key, and so a check holds nothing: make the table as Migrations does")
+	}
+	if err != nil {
+		return fmt.Errorf("sqlfence: key of %s: %w", p.table(), orCause(ctx, err))
+	}
+	return nil
 }
 
 // A querier is a database or a transaction.
@@ -118,20 +143,37 @@ func (p PostgreSQL) Hold(ctx context.Context, tx *sql.Tx, resource string, t fen
 	return Held{Mark: mark}, err // It may have become t meanwhile, and then it is not held.
 }
 
-// Fold puts the locking SELECT in front of the statement.
+// Fold puts the locking SELECT in front of the statement, or where the statement looks at it, if that is the one place in which it is named and nothing follows there. A
+// relation in front is kept in memory before it is looked at, which costs as much as the lock.
 func (p PostgreSQL) Fold(query string, args []any, resource string, t fence.Token) (string, []any) {
-	relation := fmt.Sprintf("fence AS (SELECT resource, token FROM %s WHERE resource = $%d AND token = $%d AND sealed = $%[3]d FOR KEY SHARE)",
-		p.table(), len(args)+1, len(args)+2)
-	return fold(relation, query), append(args[:len(args):len(args)], resource, Encode(t))
+	one, two := strconv.Itoa(len(args)+1), strconv.Itoa(len(args)+2)
+	hold := "(SELECT resource, token FROM " + p.table() + " WHERE resource = $" + one + " AND token = $" + two + " AND sealed = $" + two + " FOR KEY SHARE)"
+	args = append(args[:len(args):len(args)], resource, Encode(t))
+	if before, after, ok := cutFrom(query); ok {
+		return before + hold + " AS fence" + after, args
+	}
+	return fold("fence AS "+hold, query), args
+}
+
+// cutFrom takes the relation out of a statement that names it once, after FROM and before a parenthesis that closes, or the end.
+func cutFrom(query string) (before, after string, ok bool) {
+	i := findFence(query)
+	if i < 0 {
+		return "", "", false
+	}
+	before, after = query[:i], query[i+len("fence"):]
+	from := strings.TrimRightFunc(before, unicode.IsSpace)
+	rest := strings.TrimLeftFunc(after, unicode.IsSpace)
+	n := len(from) - len("FROM")
+	ok = findFence(after) < 0 && (rest == "" || rest[0] == ')') &&
+		len(from) < len(before) && n > 0 && strings.EqualFold(from[n:], "FROM") && unicode.IsSpace(rune(from[n-1]))
+	return before, after, ok
 }
 
 // Judge goes by SQLSTATE. An error without one is unclear: the connection broke, or ctx ended.
 func (p PostgreSQL) Judge(err error) Verdict {
-	if state, ok := errors.AsType[interface {
-		error
-		SQLState() string
-	}](err); ok {
-		return judgeState(state.SQLState())
+	if state := sqlState(err); state != "" {
+		return judgeState(state)
 	}
 	if unsent, ok := errors.AsType[interface {
 		error
@@ -159,7 +201,7 @@ func judgeState(state string) Verdict {
 		return Unclear
 	}
 	switch state[:min(2, len(state))] {
-	case "", "08", "57", "58", "F0", "XX": // connection, operator intervention, system, configuration file, internal
+	case "08", "57", "58", "F0", "XX": // connection, operator intervention, system, configuration file, internal
 		return Unclear
 	}
 	return Refused
@@ -168,19 +210,20 @@ func judgeState(state string) Verdict {
 // Embedded returns false.
 func (p PostgreSQL) Embedded() bool { return false }
 
-// Outcome asks for the status of the transaction, again and again while it is in progress: until the server has noticed that its client is gone, it may yet be committed.
-// After a failover or a restore nobody can say: the new server may have given the same number to another transaction.
+// Outcome asks for the status of the transaction, again and again while it is in progress, since until the server has noticed that its client is gone it may yet be committed, and
+// while there is no answer. After a failover or a restore nobody can say: the new server may have given the same number to another transaction.
 func (p PostgreSQL) Outcome(ctx context.Context, db *sql.DB, id string) (bool, error) {
 	var xid int64
 	var timeline string
 	if _, err := fmt.Sscanf(id, "%d@%s", &xid, &timeline); err != nil {
 		return false, fmt.Errorf("%q is no transaction: %w", id, err)
 	}
-	for {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		var now string
 		var status sql.NullString
 		err := db.QueryRowContext(ctx, `SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8), txid_status($1)`, xid).Scan(&now, &status)
 		switch {
+		case err != nil && ctx.Err() == nil && p.away(err): // Ask again.
 		case err != nil:
 			return false, orCause(ctx, err)
 		case now != timeline:
@@ -192,8 +235,26 @@ func (p PostgreSQL) Outcome(ctx context.Context, db *sql.DB, id string) (bool, e
 		case !status.Valid:
 			return false, errors.New("the server does not keep the status of so old a transaction")
 		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
+		if err := wait(ctx, pause); err != nil {
 			return false, err
 		}
 	}
+}
+
+// away reports whether an error says that there is no server to answer at the moment.
+func (p PostgreSQL) away(err error) bool {
+	const startingUp, tooMany = "57P03", "53300"
+	state := sqlState(err)
+	return p.Judge(err) != Refused || state == startingUp || state == tooMany
+}
+
+// sqlState returns the SQLSTATE of an error, "" if it has none.
+func sqlState(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
+		return e.SQLState()
+	}
+	return ""
 }

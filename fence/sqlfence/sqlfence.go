@@ -82,7 +82,8 @@ func (g *Guard) Resource() string { return g.resource }
 
 // Mark returns the greatest token that was seen, the zero Token if there was none, without presenting one. It is for observers.
 func (g *Guard) Mark(ctx context.Context) (fence.Token, error) {
-	return g.dialect.Mark(ctx, g.db, g.resource)
+	mark, err := g.dialect.Mark(ctx, g.db, g.resource)
+	return mark, orCause(ctx, err)
 }
 
 // Seal presents the token of a new holder, before its first read or write. It blocks until the transactions of earlier holders are over that were under way when it came: what

@@ -40,7 +40,7 @@ func (s SQLite) Seal(ctx context.Context, db *sql.DB, resource string, t fence.T
 	if err != nil || !mark.Less(t) { // An older holder must not wait for the writers of the newer one to be told so.
 		return mark, orCause(ctx, err)
 	}
-	err = transact(ctx, db, s, sql.LevelDefault, func(ctx context.Context, tx *sql.Tx) error {
+	tried, err := transact(ctx, db, s, sql.LevelDefault, func(ctx context.Context, tx *sql.Tx) error {
 		text := ""
 		err := tx.QueryRowContext(ctx, `INSERT INTO `+s.table()+` (resource, token) VALUES (?1, ?2)
 			ON CONFLICT (resource) DO UPDATE SET token = max(token, excluded.token) RETURNING token`, resource, Encode(t)).Scan(&text)
@@ -50,11 +50,14 @@ func (s SQLite) Seal(ctx context.Context, db *sql.DB, resource string, t fence.T
 		mark, err = Decode(text)
 		return err
 	})
-	if failed, ok := errors.AsType[*commitFailed](err); ok && s.Judge(failed.err) == Unclear {
+	switch {
+	case err != nil && tried && s.Judge(err) == Unclear:
 		ask := "nothing was written, and the mark may have moved; seal again"
-		return fence.Token{}, &fence.UnknownError{Resource: resource, Token: t, Ask: ask, Err: failed.err}
+		return fence.Token{}, &fence.UnknownError{Resource: resource, Token: t, Ask: ask, Err: err}
+	case err != nil:
+		return fence.Token{}, fmt.Errorf("sqlfence: seal of %q: %w", resource, err)
 	}
-	return mark, err
+	return mark, nil
 }
 
 func (s SQLite) read(ctx context.Context, q querier, resource string) (fence.Token, error) {

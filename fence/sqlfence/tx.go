@@ -11,17 +11,12 @@ import (
 	"github.com/zkkit/zkkit/fence"
 )
 
-// commitFailed is a commit that was tried and returned an error.
-type commitFailed struct{ err error }
-
-func (e *commitFailed) Error() string { return fmt.Sprintf("sqlfence: commit: %v", e.err) }
-func (e *commitFailed) Unwrap() error { return e.err }
-
-// transact begins a transaction, runs f, and commits. It returns the error of f as it is, the cause of ctx if that ended before the commit, and a commitFailed for a commit that failed.
+// transact begins a transaction, runs f, and commits, and says whether it has tried to. It returns the error of f as it is, the cause of ctx if that ended before the commit, and what the
+// database said.
 //
 // The drivers tie a transaction to the context that it was begun with, and a commit that is interrupted says nothing about what it did. In an embedded database
 // there is no need for that: ctx is let go of before the commit.
-func transact(ctx context.Context, db *sql.DB, d Dialect, level sql.IsolationLevel, f func(ctx context.Context, tx *sql.Tx) error) error {
+func transact(ctx context.Context, db *sql.DB, d Dialect, level sql.IsolationLevel, f func(ctx context.Context, tx *sql.Tx) error) (tried bool, err error) {
 	within, letGo := ctx, func() bool { return ctx.Err() == nil }
 	if d.Embedded() {
 		inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -30,19 +25,16 @@ func transact(ctx context.Context, db *sql.DB, d Dialect, level sql.IsolationLev
 	}
 	tx, err := db.BeginTx(within, &sql.TxOptions{Isolation: level})
 	if err != nil {
-		return fmt.Errorf("sqlfence: begin: %w", orCause(ctx, err))
+		return false, fmt.Errorf("sqlfence: begin: %w", orCause(ctx, err))
 	}
 	defer func() { _ = tx.Rollback() }() // After a commit it does nothing. What made us roll back is the error; how that went is none.
 	if err := f(within, tx); err != nil {
-		return err
+		return false, err
 	}
 	if !letGo() {
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
-	if err := tx.Commit(); err != nil {
-		return &commitFailed{err}
-	}
-	return nil
+	return true, tx.Commit()
 }
 
 // orCause prefers why ctx has ended to what that did to the driver.

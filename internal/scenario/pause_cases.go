@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -79,10 +80,17 @@ func (t *pauseTrial) stand(ctx context.Context) error {
 	t.stood = time.Now()
 	t.rec.start(t.stood)
 	t.rec.add(t.stood, Event{Who: WhoHarness, What: what, By: WhoA, Detail: words})
-	if what == Frozen {
-		return t.a.goOn() // It reads that when it runs again.
+	if what == Stuck {
+		return nil
 	}
-	return nil
+	if t.trial.Case == CaseSlowAcquire {
+		taken, err := t.run.taken(ctx, t.run.lockPlace(t.place(), t.trial))
+		if err != nil {
+			return fmt.Errorf("lock: %w", err)
+		}
+		t.rec.now(Event{Who: WhoHarness, What: Taken, OK: &taken})
+	}
+	return t.a.goOn() // It reads that when it runs again.
 }
 
 // goOn waits until the pause is over, and lets A go on.

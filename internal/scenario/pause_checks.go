@@ -129,6 +129,11 @@ func (f *pauseFacts) safetyChecks() []Check {
 	return checks
 }
 
+// unsafe reports whether a safety check fails.
+func (f *pauseFacts) unsafe() bool {
+	return slices.ContainsFunc(f.safetyChecks(), func(c Check) bool { return !c.OK })
+}
+
 // promised reports whether the run promises that each job has one effect. Without a fence nobody can promise that to a worker whose hold is over.
 func (r *pauseRun) promised() bool {
 	if r.trial.Way.fenced() {

@@ -18,8 +18,10 @@ const (
 	// Checked is a worker looking whether it still has the lock: OK, with [ValidMs] if it can tell.
 	Checked = "checked"
 	// Frozen is the moment from which the process in By stands still: SIGSTOP was sent, and all of its threads have stopped. Detail says at which step.
-	// Recorded by the harness, as are the next three. Times are relative to it, or to Stuck.
+	// Recorded by the harness, as are the next ones down to Unstuck. Times are relative to it, or to Stuck.
 	Frozen = "frozen"
+	// Taken is whether the lock is taken on the servers, as the harness reads it while A stands still with the answer to its request unread: OK.
+	Taken = "taken"
 	// Resumed is the process being let go, stamped before SIGCONT is sent, with [PausedMs].
 	Resumed = "resumed"
 	// Stuck is the work of the process in By coming to a stop, while everything else in it goes on. Unstuck is its end, with [PausedMs].
@@ -68,7 +70,7 @@ const (
 // knownOfPause reports whether what belongs to the vocabulary of a pause.
 func knownOfPause(what string) bool {
 	switch what {
-	case Asked, Acquired, Denied, Checked, Frozen, Resumed, Stuck, Unstuck, LetGo, Skipped, Waiting, Replayed, Failed, Sealed, WriteSent, WriteAnswered, Released,
+	case Asked, Acquired, Denied, Checked, Frozen, Taken, Resumed, Stuck, Unstuck, LetGo, Skipped, Waiting, Replayed, Failed, Sealed, WriteSent, WriteAnswered, Released,
 		ChargeSent, Charged, Effect, Balance, Interrupted, Note:
 		return true
 	}

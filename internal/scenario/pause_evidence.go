@@ -22,13 +22,7 @@ func (f *pauseFacts) evidenceChecks() []Check {
 	}
 	if s := f.where(func(r *pauseRun) bool { return r.writesLate() }); len(s) > 0 {
 		checks = append(checks, must(Check{Name: CheckLateWrite, Kind: OfEvidence, Want: "worker A goes on, and writes after the lock has passed on"}, s, func(r *pauseRun) string {
-			switch {
-			case r.lateWrite() == nil:
-				return "no late write was tried"
-			case r.trial.Case == CaseSideEffect && !slices.ContainsFunc(r.charges, func(e Event) bool { return e.By == WhoA }):
-				return "no late payment was tried"
-			}
-			return ""
+			return r.noLateWrite()
 		}, "it did"))
 	}
 	if s := f.where(func(r *pauseRun) bool { return r.trial.Case == CaseLateRelease }); len(s) > 0 {
@@ -48,10 +42,13 @@ func (f *pauseFacts) evidenceChecks() []Check {
 	} {
 		if s := f.of(c.ways...); len(s) > 0 {
 			checks = append(checks, must(Check{Name: c.name, Kind: OfEvidence, Want: c.want}, s, func(r *pauseRun) string {
-				if r.harmed() {
-					return ""
+				switch {
+				case !r.harmed():
+					return "it did not, so the runs beside it show nothing"
+				case r.trial.Way == WayRenewed && !r.waited():
+					return "nobody asked for the lock meanwhile"
 				}
-				return "it did not, so the runs beside it show nothing"
+				return ""
 			}, c.good))
 		}
 	}
@@ -77,6 +74,8 @@ func (f *pauseFacts) checkPauseMeasured() Check {
 			return "it was not"
 		case r.trial.Case == CaseSlowAcquire && early:
 			return "it had read the answer to its request before it stood still"
+		case r.trial.Case == CaseSlowAcquire && !slices.ContainsFunc(r.events, func(e Event) bool { return e.What == Taken && e.OK != nil }):
+			return "nobody looked whether the lock was its own when it stood still"
 		case r.trial.Case != CaseSlowAcquire && !early:
 			return "it did not have the lock when it stood still"
 		case r.trial.Case != CaseSlowAcquire && !r.looked():
@@ -100,6 +99,29 @@ func (r *pauseRun) writesLate() bool {
 	default:
 		return r.trial.Case != CaseLateRelease
 	}
+}
+
+// noLateWrite says why the late write of A shows nothing, "" if it does.
+func (r *pauseRun) noLateWrite() string {
+	w := r.lateWrite()
+	switch {
+	case w == nil:
+		return "no late write was tried"
+	case r.trial.Case == CaseSideEffect && !slices.ContainsFunc(r.charges, func(e Event) bool { return e.By == WhoA }):
+		return "no late payment was tried"
+	case r.trial.Case == CaseBeforeFirstWrite && slices.ContainsFunc(r.writes, func(o pauseWrite) bool { return o.Who != WhoA && o.AtMs < w.AtMs }):
+		return "the next worker had written before"
+	case r.trial.Way.seals() && r.trial.Way != WayUncheckedFenced && !w.stale():
+		return "the resource had not seen a greater token by then"
+	}
+	return ""
+}
+
+// waited reports whether another worker asked for the lock while A stood still, and was told to wait.
+func (r *pauseRun) waited() bool {
+	return slices.ContainsFunc(r.events, func(e Event) bool {
+		return e.What == Denied && e.Who != WhoA && r.stood != nil && r.wentOn != nil && e.AtMs >= r.stood.AtMs && e.AtMs <= r.wentOn.AtMs
+	})
 }
 
 // looked reports whether A saw that its hold was good before it stood still.

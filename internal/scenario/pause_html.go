@@ -119,13 +119,20 @@ func (r *pauseRun) chart() chart {
 		middle := y + barHeight/2
 		c.name(y, row.who, row.what)
 		c.Lines = append(c.Lines, segment{plotLeft, middle, plotRight, middle, "rail"})
+		room := 0.0 // From where on nothing is written below the line yet.
 		for _, st := range row.strokes {
-			c.Marks = append(c.Marks, markAt{X: c.x(a, st.ms), Y: middle, Class: st.class, Tip: st.tip})
+			x := c.x(a, st.ms)
+			c.Marks = append(c.Marks, markAt{X: x, Y: middle, Class: st.class, Tip: st.tip})
+			class, what := "", ""
 			switch st.class {
 			case "stale":
-				c.text(c.x(a, st.ms), y+barHeight+14, "middle", "bad", "harm done "+at(st.ms))
+				class, what = "bad", "harm done "+at(st.ms)
 			case "refused":
-				c.text(c.x(a, st.ms), y+barHeight+14, "middle", "good", "kept out "+at(st.ms))
+				class, what = "good", "kept out "+at(st.ms)
+			}
+			if half := float64(len(what)) * charWidth / 2; what != "" && x-half >= room {
+				c.text(x, y+barHeight+14, "middle", class, what)
+				room = x + half
 			}
 		}
 		y += rowPitch - 8

@@ -72,13 +72,31 @@ func openZooKeeperLock(ctx context.Context, job workerJob, gate *answerGate) (*z
 	}
 	mutex, err := zklock.NewMutex(client, job.Lock.Name, zklock.Config{Label: "worker " + job.Who})
 	if err == nil {
-		_, err = client.Session(ctx)
+		err = ensureDirectory(ctx, client, job.Lock.Name)
 	}
 	if err != nil {
 		_ = client.Close()
 		return nil, err
 	}
 	return &zooKeeperLock{job, client, mutex, gate}, nil
+}
+
+// ensureDirectory makes the lock's directory, so that the first request for the lock is one that gets it. A session that is lost on the way, as it lives so short, is followed by another.
+func ensureDirectory(ctx context.Context, client *session.Client, path string) error {
+	for {
+		given, err := client.Session(ctx)
+		if err == nil {
+			err = given.EnsureContainers(ctx, path, nil)
+		}
+		if err == nil || ctx.Err() != nil || !sessionLost(err) {
+			return err
+		}
+	}
+}
+
+// sessionLost reports whether something failed because a session was over before it was done, or before it was there.
+func sessionLost(err error) bool {
+	return errors.Is(err, session.ErrLost) || errors.Is(err, session.ErrDeadline) || errors.Is(err, session.ErrExpired)
 }
 
 func (l *zooKeeperLock) close() { _ = l.client.Close() }
@@ -95,7 +113,7 @@ func (l *zooKeeperLock) lock(ctx context.Context, waits func()) (heldLock, error
 		h, err = l.mutex.Lock(ctx)
 	}
 	switch {
-	case errors.Is(err, zklock.ErrLost) || errors.Is(err, session.ErrLost):
+	case errors.Is(err, zklock.ErrLost) || sessionLost(err):
 		return nil, fmt.Errorf("%w: %s", errTooLate, reasonOf(err))
 	case err != nil:
 		return nil, err

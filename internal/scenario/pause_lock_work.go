@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/zkkit/zkkit/zklock"
@@ -37,6 +38,9 @@ func (l *zooKeeperLock) workFor(ctx context.Context, stall time.Duration) (heldL
 		h.zooKeeperHold, h.limit = zooKeeperHold{h.work.Hold()}, asked.Add(stall)
 		return h, nil
 	case err := <-h.ended:
+		if errors.Is(err, zklock.ErrLost) || sessionLost(err) {
+			err = fmt.Errorf("%w: %s", errTooLate, reasonOf(err))
+		}
 		return nil, err
 	}
 }

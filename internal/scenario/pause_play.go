@@ -29,7 +29,8 @@ const slack = time.Minute
 // replays is how often a run is played once more at most.
 const replays = 20
 
-// playUndisturbed plays a run, and plays it again while the machine was too busy for it to show anything. It fails as play does.
+// playUndisturbed plays a run, and plays it again while the machine was too busy for it to show anything. A run that shows that something is wrong is kept, whatever
+// disturbed it. It fails as play does.
 func (s *pauseSession) playUndisturbed(ctx context.Context, number int, trial Trial) ([]Event, error) {
 	p, before := s.parameters(), ""
 	for again := 0; ; again++ {
@@ -46,7 +47,7 @@ func (s *pauseSession) playUndisturbed(ctx context.Context, number int, trial Tr
 		if again > 0 {
 			events = append(events, Event{Run: number, AtMs: events[0].AtMs, Who: WhoHarness, What: Replayed, Detail: before, Figures: map[string]float64{Times: float64(again)}})
 		}
-		if why == "" || again == replays {
+		if why == "" || again == replays || f.unsafe() {
 			return events, nil
 		}
 		before = why
@@ -134,7 +135,7 @@ func (t *pauseTrial) prepare(ctx context.Context) error {
 		if t.provider != nil {
 			job.Provider = t.provider.url
 		}
-		if *w.slot, err = startWorker(t.run.cfg.Worker, job, t.rec); err != nil {
+		if *w.slot, err = startWorker(t.run.cfg.Worker, job, t.rec, t.run.clock); err != nil {
 			errs = append(errs, err)
 			break
 		}

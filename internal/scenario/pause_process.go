@@ -33,7 +33,7 @@ type workerProcess struct {
 var errWorkerEnded = errors.New("it ended too early")
 
 // startWorker starts a worker process with a job. What it tells goes to rec. The caller ends it.
-func startWorker(command []string, job workerJob, rec *recorder) (*workerProcess, error) {
+func startWorker(command []string, job workerJob, rec *recorder, clock machineClock) (*workerProcess, error) {
 	inR, inW, err := os.Pipe()
 	if err != nil {
 		return nil, environment(err)
@@ -55,7 +55,7 @@ func startWorker(command []string, job workerJob, rec *recorder) (*workerProcess
 		_ = outR.Close()
 		return nil, environment(fmt.Errorf("worker: %w", err))
 	}
-	go w.listen(outR, rec)
+	go w.listen(outR, rec, clock)
 	b, err := json.Marshal(job)
 	if err == nil {
 		_, err = inW.Write(append(b, '\n'))
@@ -68,12 +68,10 @@ func startWorker(command []string, job workerJob, rec *recorder) (*workerProcess
 }
 
 // listen records what the worker tells, until it ends.
-func (w *workerProcess) listen(reports *os.File, rec *recorder) {
+func (w *workerProcess) listen(reports *os.File, rec *recorder, clock machineClock) {
 	defer close(w.ended)
 	defer reports.Close()
 	lines := bufio.NewScanner(reports)
-	begun := time.Now()
-	machineBegun := machineTime()
 	for lines.Scan() {
 		var r workerReport
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
@@ -81,7 +79,7 @@ func (w *workerProcess) listen(reports *os.File, rec *recorder) {
 			continue
 		}
 		if r.Event != nil {
-			rec.add(begun.Add(r.Time-machineBegun), *r.Event)
+			rec.add(clock.at(r.Time), *r.Event)
 			w.mark(r.Event.What)
 		}
 		if r.At != "" {

@@ -122,7 +122,7 @@ func RunPause(ctx context.Context, cfg PauseConfig) (PauseEvidence, error) {
 	if err != nil {
 		return PauseEvidence{}, err
 	}
-	s := &pauseSession{cfg: cfg, locks: map[string]Engine{}, id: fmt.Sprintf("%x-%x", os.Getpid(), time.Now().UnixNano())}
+	s := &pauseSession{cfg: cfg, clock: readMachineClock(), locks: map[string]Engine{}, id: fmt.Sprintf("%x-%x", os.Getpid(), time.Now().UnixNano())}
 	if cfg.For <= cfg.TTL {
 		return s.evidence(), nil
 	}

@@ -91,6 +91,11 @@ func (r *pauseRun) say(e Event) saying {
 		}
 	case Frozen, Stuck:
 		s.who, s.tone, s.text = strings.ToUpper(e.What), toneFault, e.By+": "+e.Detail
+	case Taken:
+		s.tone, s.text = toneTruth, "the lock is taken, on the servers"
+		if e.OK != nil && !*e.OK {
+			s.text = "the lock is free, on the servers"
+		}
 	case Resumed, Unstuck:
 		s.who, s.tone, s.text = strings.ToUpper(e.What), toneFault, e.By+" goes on"
 		if ms, ok := e.Figures[PausedMs]; ok {

@@ -21,6 +21,7 @@ import (
 // A pauseSession is all runs of one experiment, and what they run on.
 type pauseSession struct {
 	cfg      PauseConfig
+	clock    machineClock
 	id       string // in the names of what is created
 	redis    *stores.Redis
 	zk       *server

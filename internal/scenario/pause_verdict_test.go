@@ -84,7 +84,9 @@ func pauseOptional(e scenario.PauseEvidence, ev scenario.Event) bool {
 	trial := e.Parameters.Plan[(ev.Run-1)%len(e.Parameters.Plan)]
 	late := trial.Case == scenario.CaseLateRelease
 	switch ev.What {
-	case scenario.Note, scenario.Replayed, scenario.Denied, scenario.LetGo, scenario.Skipped, scenario.Waiting, scenario.ChargeSent:
+	case scenario.Denied:
+		return trial.Way != scenario.WayRenewed
+	case scenario.Note, scenario.Replayed, scenario.LetGo, scenario.Skipped, scenario.Waiting, scenario.ChargeSent:
 		return true
 	case scenario.Asked:
 		return !late || ev.Who != scenario.WhoC

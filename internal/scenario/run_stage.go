@@ -61,16 +61,16 @@ func (r *partitionRun) observe(ctx context.Context) error {
 		return err
 	}
 	s, err := client.Session(ctx)
-	if err == nil {
-		r.negotiated = s.Timeout()
-	}
-	if err == nil && r.cfg.Where == WhereLeader {
-		_ = client.Close() // whoever watches an election must outlast it
-		client, err = session.Open(ctx, session.Config{Servers: r.far, Timeout: max(r.cfg.Session, longSession)})
-	}
 	if err != nil {
 		_ = client.Close()
 		return err
+	}
+	r.negotiated = s.Timeout()
+	if r.cfg.Where == WhereLeader {
+		_ = client.Close() // whoever watches an election must outlast it
+		if client, err = session.Open(ctx, session.Config{Servers: r.far, Timeout: max(r.cfg.Session, longSession)}); err != nil {
+			return err
+		}
 	}
 	r.observer = &observer{client: client, rec: r.rec, path: r.cfg.LockPath}
 	return nil
