@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -123,4 +124,6 @@ func (f *flow) lead(first *errand) {
 			e.done <- true
 		}
 	}
+	// Those that are answered often have another question. Let them put it before this way is given to the next one, or they would wait for a round trip.
+	runtime.Gosched()
 }
