@@ -37,7 +37,7 @@ const (
 	contendShortest = 40 * time.Millisecond
 )
 
-func (c ContendConfig) withDefaults() (ContendConfig, error) {
+func (c ContendConfig) withDefaults(ctx context.Context) (ContendConfig, error) {
 	c.Workload, c.Store = cmp.Or(c.Workload, ContendBoth), cmp.Or(c.Store, ContendZooKeeper)
 	c.For = cmp.Or(c.For, 2*time.Minute)
 	if len(c.Workers) == 0 {
@@ -89,7 +89,7 @@ func (c ContendConfig) withDefaults() (ContendConfig, error) {
 		c.Engine.unsynced = true // else the disk is what is measured
 	}
 	var err error
-	c.Engine, err = c.Engine.resolve(benchSession)
+	c.Engine, err = c.Engine.resolve(ctx, benchSession)
 	return c, err
 }
 
@@ -168,7 +168,7 @@ type contendSpace struct {
 //
 // It fails with a *UsageError before anything is started, with an *EnvironmentError where there is no store or it does not work, and with the cause of ctx when that ends. It leaves nothing behind.
 func RunContend(ctx context.Context, cfg ContendConfig) (report Report, err error) {
-	cfg, err = cfg.withDefaults()
+	cfg, err = cfg.withDefaults(ctx)
 	if err != nil {
 		return Report{}, err
 	}
