@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -130,7 +131,7 @@ func errOf(code int32) error {
 	case -118:
 		return zk.ErrSessionMoved
 	}
-	return codeError(code)
+	return fmt.Errorf("session: the server answered with code %d", code)
 }
 
 const codeUnimplemented = -6

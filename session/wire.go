@@ -24,7 +24,6 @@ const (
 const (
 	opCreate       = 1
 	opDelete       = 2
-	opGetData      = 4
 	opSetData      = 5
 	opGetChildren2 = 12
 	opCheck        = 13

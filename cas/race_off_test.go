@@ -1,5 +1,0 @@
-//go:build !race
-
-package cas_test
-
-const raced = false
