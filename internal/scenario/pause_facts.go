@@ -269,8 +269,8 @@ func (r *pauseRun) disturbed() string {
 			return fmt.Sprintf("%s found at %s that its hold is over", e.Who, at(e.AtMs))
 		case e.What == Taken && e.OK != nil && !*e.OK:
 			return "the lock was free again, or never taken, when A stood still"
-		case e.What == LetGo && e.Who == WhoA && r.trial.Way == WayRenewed:
-			return fmt.Sprintf("%s lost its hold at %s although it was renewed", e.Who, at(e.AtMs))
+		case e.What == LetGo && (e.Who != WhoA || r.trial.Way == WayRenewed):
+			return fmt.Sprintf("%s lost its hold at %s although it was not meant to", e.Who, at(e.AtMs))
 		}
 	}
 	for _, w := range r.writes {
