@@ -85,7 +85,7 @@ func (g *mutant) do(ctx context.Context, name string, t fence.Token, compare, mo
 	g.n++
 	switch {
 	case !compare || g.unfenced:
-	case older(t, *mark) || g.moody && g.n%50 == 0 && !mark.IsZero():
+	case older(t, *mark) || g.moody && g.n%10 == 0 && !mark.IsZero():
 		most := *mark
 		if g.appliesAnyway {
 			effect(r)
