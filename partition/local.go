@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/Shopify/toxiproxy/v2/stream"
@@ -65,7 +66,11 @@ func newLocal(ctx context.Context, api *toxiproxy.ApiServer, c Config, name, at,
 	}
 	l.address = ln.Addr().String()
 	l.proxy = toxiproxy.NewProxy(api, name, l.address, upstream)
-	if err := l.attachGates(); err != nil {
+	err = l.attachGates()
+	if err == nil && c.Delay > 0 {
+		err = l.attachDelay(c.Delay)
+	}
+	if err != nil {
 		_ = ln.Close()
 		return nil, err
 	}
@@ -86,6 +91,17 @@ func (l *local) attachGates() error {
 			return fmt.Errorf("partition: the toxic type %q is registered as a %T", gateType, added.Toxic)
 		}
 		g.shared, g.stream = &l.valve, i
+	}
+	return nil
+}
+
+// attachDelay puts Toxiproxy's own toxic of that purpose behind the gates, where it stays. What it still has when a cut begins is stopped behind it.
+func (l *local) attachDelay(d time.Duration) error {
+	for _, direction := range []stream.Direction{stream.Upstream, stream.Downstream} {
+		spec := fmt.Sprintf(`{"name": "delay-%s", "type": "latency", "stream": %q, "toxicity": 1, "attributes": {"latency": %d}}`, direction, direction, d.Milliseconds())
+		if _, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(spec)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

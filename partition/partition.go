@@ -72,6 +72,10 @@ type Config struct {
 	// DialTimeout bounds how long a link tries to reach its server. If 0 it is [DefaultDialTimeout]. A Toxiproxy elsewhere has its own.
 	DialTimeout time.Duration
 
+	// Delay is how much longer bytes take in each direction, on all links: whole milliseconds, as of a network that is that far away. New connections are made as fast as ever. It is
+	// for links of this process.
+	Delay time.Duration
+
 	// Reach turns the address on which a Toxiproxy elsewhere listens for a link into the one that clients are to dial, for ports that are
 	// mapped on the way. If nil it is the same port on the host of API.
 	Reach func(listen string) string
@@ -103,6 +107,9 @@ func New(ctx context.Context, c Config) (*Network, error) {
 	}
 	if c.DialTimeout <= 0 {
 		c.DialTimeout = DefaultDialTimeout
+	}
+	if c.Delay < 0 || c.Delay%time.Millisecond != 0 || c.Delay > 0 && c.API != "" {
+		return nil, fmt.Errorf("%w: a delay of %v: want whole milliseconds, and links of this process", ErrBadLink, c.Delay)
 	}
 	n := &Network{turn: make(turn, 1), links: make(map[string]*Link)}
 	if c.API == "" {

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -131,7 +130,7 @@ func errOf(code int32) error {
 	case -118:
 		return zk.ErrSessionMoved
 	}
-	return fmt.Errorf("session: the server answered with code %d", code)
+	return codeError(code)
 }
 
 const codeUnimplemented = -6

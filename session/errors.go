@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -106,14 +108,32 @@ func answered(err error) bool {
 			return true
 		}
 	}
-	return false
+	var code codeError
+	return errors.As(err, &code) && code <= apiErrors
 }
 
-// fromServer turns go-zookeeper's untyped answers into ours.
+// A codeError is an answer that has no name here, such as that a quota is exceeded.
+type codeError int32
+
+// apiErrors are the codes from this one down. With one of them a server says that it has understood the request and refused it; with others, that something is wrong with itself.
+const apiErrors codeError = -100
+
+func (e codeError) Error() string {
+	return fmt.Sprintf("session: the server answered with code %d", int32(e))
+}
+
+// fromServer turns go-zookeeper's untyped answers into ours. It puts the bare number of a code that it does not know into a text.
 func fromServer(err error) error {
-	// go-zookeeper knows no name for the code of an unimplemented operation and puts the bare number into a text.
-	if err != nil && err.Error() == "unknown error: -6" {
+	if err == nil {
+		return nil
+	}
+	text, found := strings.CutPrefix(err.Error(), "unknown error: ")
+	code, nerr := strconv.ParseInt(text, 10, 32)
+	switch {
+	case !found || nerr != nil:
+		return err
+	case code == codeUnimplemented:
 		return ErrUnimplemented
 	}
-	return err
+	return codeError(code)
 }

@@ -78,6 +78,15 @@ func (r *reading) flag() bool {
 
 func (r *reading) str() string { return string(r.take(int(r.i32()))) }
 
+// data reads bytes, which share memory with the message.
+func (r *reading) data() []byte {
+	n := int(r.i32())
+	if n == -1 {
+		return nil
+	}
+	return r.take(n)
+}
+
 // names reads a list of strings.
 func (r *reading) names() []string {
 	n := int(r.i32())

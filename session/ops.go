@@ -143,8 +143,26 @@ type node struct {
 // Get returns a znode's data and metadata. It is repeated over reconnects until ctx or the session ends.
 // As with every read of ZooKeeper, the server may lag behind: call [Session.Sync] first where that matters.
 func (s *Session) Get(ctx context.Context, path string) ([]byte, *Stat, error) {
-	n, err := s.get(ctx, path, (*zk.Conn).Get)
-	return n.data, n.stat, err
+	err := validPath(path)
+	for err == nil {
+		var b jute
+		get := newDirect(opGetData, b.str(s.abs(path)).flag(false))
+		if err = s.submit(ctx, get); err != nil {
+			break
+		}
+		r, rerr := s.result(ctx, get)
+		if rerr == nil {
+			data, stat := r.data(), r.stat()
+			if !r.broken {
+				return data, &stat, nil
+			}
+			rerr = errFrame
+		}
+		if again, why := s.again(ctx, rerr); !again {
+			err = why
+		}
+	}
+	return nil, nil, &OpError{Op: "get", Path: path, Err: err}
 }
 
 func (s *Session) get(ctx context.Context, path string, f func(*zk.Conn, string) ([]byte, *Stat, error)) (node, error) {
@@ -189,7 +207,22 @@ func (s *Session) Create(ctx context.Context, path string, data []byte, mode Mod
 
 // Set replaces a znode's data if its version is the given one, and returns the new metadata.
 func (s *Session) Set(ctx context.Context, path string, data []byte, version int32) (*Stat, error) {
-	return write(ctx, s, "set", path, func(c *zk.Conn) (*Stat, error) { return c.Set(s.abs(path), data, version) })
+	err := validPath(path)
+	if err == nil {
+		var b jute
+		set := newDirect(opSetData, b.str(s.abs(path)).data(data).i32(version))
+		if err = s.submit(ctx, set); err == nil {
+			var r *reading
+			if r, err = s.result(ctx, set); err == nil {
+				stat := r.stat()
+				if !r.broken {
+					return &stat, nil
+				}
+				err = unknown(errFrame)
+			}
+		}
+	}
+	return nil, &OpError{Op: "set", Path: path, Err: err}
 }
 
 // Remove deletes a znode whose name is never used twice. It is repeated over reconnects until the znode is surely gone, and returns nil then, also when

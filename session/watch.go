@@ -63,6 +63,14 @@ func (w *Watch) Stop() {
 	w.s.watches.remove(w)
 }
 
+// Fired reports whether the watch is used up: it has delivered its event, or is about to, or was stopped. It shows before anything that the servers sent after the event has an effect: a lease that is
+// renewed by a write of after the event is renewed later than that.
+func (w *Watch) Fired() bool {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return !w.s.watches.waits(w)
+}
+
 func (w *Watch) deliver(ev Event) {
 	if w.call != nil {
 		w.call(ev)

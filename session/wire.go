@@ -24,6 +24,7 @@ const (
 const (
 	opCreate       = 1
 	opDelete       = 2
+	opGetData      = 4
 	opSetData      = 5
 	opGetChildren2 = 12
 	opCheck        = 13

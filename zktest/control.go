@@ -194,6 +194,18 @@ func (s *Server) SetSequence(path string, next int32) error {
 	return nil
 }
 
+// SetVersion sets the version of a znode's data, which each write raises by one, from 2³¹-1 to -2³¹. It fails when there is no such znode.
+func (s *Server) SetVersion(path string, version int32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.tree.nodes[path]
+	if n == nil {
+		return fmt.Errorf("zktest: no version %d at %s", version, path)
+	}
+	n.version = version
+	return nil
+}
+
 // Dump returns the tree, one znode a line, in the order of the paths: the path, its data, and whom it belongs to.
 func (s *Server) Dump() string {
 	s.mu.Lock()

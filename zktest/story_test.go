@@ -196,6 +196,30 @@ func TestSequenceSticks(t *testing.T) {
 	})
 }
 
+// As on servers before 3.9.2, a version comes to -1 again, and nothing can be said of that node alone.
+func TestVersionComesRound(t *testing.T) {
+	story(t, func(t *testing.T, s *zktest.Server) {
+		c := client(t, s, 4*time.Second)
+		create(t, c, "/v", 0)
+		require.Error(t, s.SetVersion("/none", 1))
+		require.NoError(t, s.SetVersion("/v", 2147483647))
+		stat, err := c.Set("/v", nil, 2147483647)
+		require.NoError(t, err)
+		require.Equal(t, int32(-2147483648), stat.Version)
+		require.NoError(t, s.SetVersion("/v", -2))
+		stat, err = c.Set("/v", nil, -2)
+		require.NoError(t, err)
+		require.Equal(t, int32(-1), stat.Version)
+		_, err = c.Multi(&zk.SetDataRequest{Path: "/v", Version: -1}, &zk.CheckVersionRequest{Path: "/v", Version: 0})
+		require.NoError(t, err, "a multi sees what it has done: the version was -1")
+		_, err = c.Multi(&zk.SetDataRequest{Path: "/v", Version: -1}, &zk.CheckVersionRequest{Path: "/v", Version: 0})
+		require.ErrorIs(t, err, zk.ErrBadVersion, "and now it was not")
+		_, stat, err = c.Exists("/v")
+		require.NoError(t, err)
+		require.Zero(t, stat.Version)
+	})
+}
+
 func TestZxidIsSet(t *testing.T) {
 	story(t, func(t *testing.T, s *zktest.Server) {
 		c := client(t, s, 4*time.Second)

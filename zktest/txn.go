@@ -218,7 +218,7 @@ func (x *txn) setData(path string, data []byte, version int32) (*node, Code) {
 	}
 	x.save(n)
 	n.data, n.mzxid, n.mtime = data, x.zxid, x.now
-	n.version = next(n.version)
+	n.version++ // through -1 when it has come round, which is then any version to all who name it: servers before 3.9.2 do not skip it
 	own := n.acl
 	x.tells = append(x.tells, func() []event { return x.t.watches.changed(path, own) })
 	return n, CodeOK
@@ -242,7 +242,7 @@ func (x *txn) setACL(path string, list []acl, version int32) (*node, Code) {
 	}
 	x.save(n)
 	n.acl = list
-	n.aversion = next(n.aversion)
+	n.aversion++
 	return n, CodeOK
 }
 
@@ -260,12 +260,4 @@ func (x *txn) check(path string, version int32) Code {
 		return CodeBadVersion
 	}
 	return CodeOK
-}
-
-// next skips -1, which would mean any version: PrepRequestProcessor.checkAndIncVersion.
-func next(version int32) int32 {
-	if version++; version == -1 {
-		return 0
-	}
-	return version
 }

@@ -30,7 +30,8 @@ var layout = [][]entry{
 	{{pkg: "fence"}, {pkg: "zktest", testUses: []string{goZooKeeper}, usedBy: []string{"internal/scenario", "cmd/zkctl"}}},
 	{{pkg: "fence/fencetest", uses: []string{porcupine}, usedBy: []string{}}},
 	{{pkg: "fence/sqlfence", testUses: []string{pgx, sqlite}}, {pkg: "fence/redisfence", uses: []string{redis}, testUses: []string{miniredis}}, {pkg: "fence/httpfence"}},
-	{{pkg: "ratelimit", uses: []string{redis}}},
+	{{pkg: "ratelimit", uses: []string{redis}, testUses: []string{miniredis}}},
+	{{pkg: "ratelimit/httplimit", testUses: []string{redis, miniredis}}, {pkg: "ratelimit/promlimit", uses: []string{prometheus}, testUses: []string{redis, miniredis}}},
 	{{pkg: "session", uses: []string{goZooKeeper}}},
 	{{pkg: "partition", uses: []string{toxiproxy, zerolog}}},
 	{{pkg: "ensemble"}},
@@ -39,13 +40,13 @@ var layout = [][]entry{
 		{pkg: "docker/toxiproxy", uses: []string{toxiproxy, zerolog}}, // What is in the image of that name.
 	},
 	{{pkg: "internal/stores", testUses: []string{redis}, uses: []string{miniredis, pgx, mobyClient, mobyAPI}}},
-	{{pkg: "cas"}},
+	{{pkg: "cas", testUses: []string{"github.com/anishathalye/porcupine"}}}, // It knows of a lock only what cas.Hold says, so that it needs none.
 	{{pkg: "zklock", testUses: []string{goZooKeeper}}},
-	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}}},
+	{{pkg: "shard", uses: []string{"github.com/cespare/xxhash"}, testUses: []string{redis}}}, // For the limit that its members share.
 	{{pkg: "internal/scenario", uses: []string{
 		porcupine,
 		// The subjects that fail, and what they fail on.
-		goZooKeeper, "github.com/go-redsync/redsync", redis, pgx, sqlite, miniredis,
+		goZooKeeper, "github.com/go-redsync/redsync", "github.com/go-redis/redis_rate", redis, pgx, sqlite, miniredis,
 	}}},
 	{{pkg: "docker/sample"}}, // A service to copy, and its test.
 	{{pkg: "cmd/zkctl", uses: []string{"github.com/spf13/cobra"}, testUses: []string{goZooKeeper}}},
@@ -64,6 +65,7 @@ const (
 	mobyClient     = "github.com/moby/moby/client" // What its API is made of, with the two below.
 	mobyAPI        = "github.com/moby/moby/api"
 	errdefs        = "github.com/containerd/errdefs"
+	prometheus     = "github.com/prometheus/client_golang/prometheus"
 	zerolog        = "github.com/rs/zerolog" // The constructors of toxiproxy take its logger.
 )
 

@@ -173,6 +173,28 @@ func TestOtherFlags(t *testing.T) {
 	require.Equal(t, []string{"zk:1"}, pause.run.Engine.Servers)
 	require.Len(t, pause.run.Worker, 2)
 
+	var limit *rateLimitOptions
+	limitCmd := func() *cobra.Command {
+		return newRateLimitCmd(testConsole(env), func(_ context.Context, o *rateLimitOptions) error {
+			limit = o
+			return nil
+		})
+	}
+	require.NoError(t, parsed(t, limitCmd(), "--limit", "250/30s", "--users", "9", "--servers", "20", "--mode", "strict,lease", "--mode", "redis_rate", "--callers", "8"))
+	require.EqualValues(t, 250, limit.run.Max)
+	require.Equal(t, 30*time.Second, limit.run.Per)
+	require.Equal(t, []int{9, 20, 8}, []int{limit.run.Users, limit.run.Servers, limit.run.Callers})
+	require.Equal(t, []string{scenario.ModeStrict, scenario.ModeLease, scenario.ModeRedisRate}, limit.run.Modes)
+	require.Equal(t, []string{"zk:1"}, limit.run.Engine.Servers)
+	require.Len(t, limit.run.Worker, 2)
+	require.NoError(t, parsed(t, limitCmd(), "--fast", "--mode", "all"))
+	require.Equal(t, scenario.RateLimitModes(), limit.run.Modes)
+	require.Equal(t, scenario.FastPer, limit.run.Per)
+	require.NoError(t, parsed(t, limitCmd()))
+	require.Equal(t, "100/1m", limit.limit.String())
+	require.Equal(t, "7/1h", aLimit{7, time.Hour}.String())
+	require.Equal(t, "7/1m30s", aLimit{7, 90 * time.Second}.String())
+
 	var check *checkOptions
 	cmd = newCheckCmd(testConsole(env), scenario.PartitionScenario, func(_ context.Context, o *checkOptions) error {
 		check = o
@@ -206,6 +228,21 @@ func TestWrongPauseFlags(t *testing.T) {
 		{"--fast", "--ttl", "1s"}, {"--fast", "--for", "1s"}, {"--servers", "zk:1"}, {"--engine", "local"}, {"--lock", "zookeeper", "--redis", "local"}, {"--report", ""}, {"extra"},
 	} {
 		cmd := newPauseCmd(testConsole(nil), func(context.Context, *pauseOptions) error {
+			t.Fatalf("%q was run", args)
+			return nil
+		})
+		err := parsed(t, cmd, args...)
+		require.Equal(t, exitUsage, exitCode(err), "%q: %v", args, err)
+		require.NotContains(t, message(err), "\n")
+	}
+}
+
+func TestWrongRateLimitFlags(t *testing.T) {
+	for _, args := range [][]string{
+		{"--limit", "x"}, {"--limit", "1/x"}, {"--limit", "/1m"}, {"--limit", "100/"}, {"--limit", "1.5/1m"}, {"--servers", "zk:1"}, {"--users", "x"}, {"--mode", ""}, {"--mode", "x"},
+		{"--for", "0"}, {"--callers", "0"}, {"--redis", "x"}, {"--engine", "x"}, {"--zookeeper", "a:b"}, {"--fast", "--limit", "1/1s"}, {"--report", ""}, {"extra"},
+	} {
+		cmd := newRateLimitCmd(testConsole(nil), func(context.Context, *rateLimitOptions) error {
 			t.Fatalf("%q was run", args)
 			return nil
 		})

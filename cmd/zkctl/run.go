@@ -41,6 +41,7 @@ can fail. The ZooKeeper is a real one where one is installed or named; else it i
   zkctl partition --for 3s                a session of 2s, a partition of 3s: who owns the lock?
   zkctl partition --recipe go-zookeeper   the same with a lock that believes until it is told otherwise
   zkctl pause --for 8s --ttl 5s           a worker frozen for 8s, whose Redlock lives for 5s
+  zkctl ratelimit --limit 100/1m          100 requests per minute over 50 servers: how many get through at the worst?
   zkctl bench lock                        what the lock costs
   zkctl server                            a ZooKeeper in memory, to develop against`,
 		Version:           buildVersion(),
@@ -54,7 +55,7 @@ can fail. The ZooKeeper is a real one where one is installed or named; else it i
 	root.SetHelpFunc(writeHelp)
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("zkctl {{.Version}}\n")
-	root.AddCommand(newPartitionCmd(c, nil), newPauseCmd(c, nil), newPauseWorkerCmd(), newDoctorCmd(c, nil), newBenchCmd(c), newServerCmd(c, nil), newVersionCmd(c))
+	root.AddCommand(newPartitionCmd(c, nil), newPauseCmd(c, nil), newRateLimitCmd(c, nil), newPauseWorkerCmd(), newRateLimitWorkerCmd(), newDoctorCmd(c, nil), newBenchCmd(c), newServerCmd(c, nil), newVersionCmd(c))
 	root.SetHelpCommand(newHelpCmd())
 	return root
 }

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// A Story is the evidence of one run, with the rules of its scenario: [Evidence] of a partition, [PauseEvidence] of a pause. Whatever follows from it follows from
+// A Story is the evidence of one run, with the rules of its scenario: [Evidence] of a partition, [PauseEvidence] of a pause, [RateLimitEvidence] of a rate limit. Whatever follows from it follows from
 // nothing else: [Judge] derives the verdict, [NewReport] the JSON object, [Lanes], [Walkthrough] and [WriteHTML] what there is to look at.
 type Story interface {
 	judge() Result
@@ -47,6 +47,8 @@ func (r Report) Story() (Story, error) {
 		return r.Evidence()
 	case PauseScenario:
 		return r.PauseEvidence()
+	case RateLimitScenario:
+		return r.RateLimitEvidence()
 	}
 	return nil, fmt.Errorf("%w: the verdict of %q does not follow from events", ErrNotCheckable, r.Scenario)
 }

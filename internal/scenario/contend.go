@@ -1,0 +1,389 @@
+package scenario
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zkkit/zkkit/ensemble"
+	"github.com/zkkit/zkkit/internal/stores"
+)
+
+// ContendScenario is the name of the contention experiment.
+const ContendScenario = "contend"
+
+// ContendConfig is a run of the contention experiment. The zero value of each field is the default, except for Command.
+type ContendConfig struct {
+	Workload   string        // ContendProfiles, ContendInventory or ContendBoth; both
+	Workers    []int         // how many there are, one measurement for each; 1, 8, 32 and 128
+	Processes  []int         // in how many processes they are; 16 and 4
+	Strategies []string      // that are measured; all
+	Keys       int           // records; 5000 profiles, one stock
+	Think      time.Duration // what a decision takes between reading and writing
+	For        time.Duration // of all measurements together; 2 min
+	Store      string        // ContendZooKeeper or ContendPostgres; ZooKeeper
+	Engine     EngineConfig  // of the ZooKeeper
+	Postgres   string        // the URL of a PostgreSQL that runs already; one is started where there is none
+	Command    []string      // starts a worker process, which calls RunContendWorker; nil: all are in this process
+	OnProgress func(string)  // told what is being done
+}
+
+const (
+	contendRounds   = 5 // in which each cell has its turn
+	contendShortest = 40 * time.Millisecond
+)
+
+func (c ContendConfig) withDefaults(ctx context.Context) (ContendConfig, error) {
+	c.Workload, c.Store = cmp.Or(c.Workload, ContendBoth), cmp.Or(c.Store, ContendZooKeeper)
+	c.For = cmp.Or(c.For, 2*time.Minute)
+	if len(c.Workers) == 0 {
+		c.Workers = []int{1, 8, 32, 128}
+	}
+	if len(c.Processes) == 0 {
+		c.Processes = []int{16, 4}
+	}
+	if c.OnProgress == nil {
+		c.OnProgress = func(string) {}
+	}
+	for _, w := range c.Workers {
+		if w < 1 || w > 1000 {
+			return c, usage("--workers %d: from 1 to 1000", w)
+		}
+	}
+	for _, p := range c.Processes {
+		if p < 1 || p > 64 {
+			return c, usage("--processes %d: from 1 to 64", p)
+		}
+	}
+	slices.Sort(c.Workers)
+	slices.SortFunc(c.Processes, func(a, b int) int { return b - a })
+	c.Workers, c.Processes = slices.Compact(c.Workers), slices.Compact(c.Processes)
+	switch {
+	case c.Workload != ContendProfiles && c.Workload != ContendInventory && c.Workload != ContendBoth:
+		return c, usage("unknown workload %q: one of %s, %s, %s", c.Workload, ContendProfiles, ContendInventory, ContendBoth)
+	case c.Store != ContendZooKeeper && c.Store != ContendPostgres:
+		return c, usage("unknown store %q: one of %s, %s", c.Store, ContendZooKeeper, ContendPostgres)
+	case c.Keys != 0 && c.Workload == ContendBoth:
+		return c, usage("--keys is of one workload: add --workload %s or --workload %s", ContendProfiles, ContendInventory)
+	case c.Keys < 0 || c.Keys > 100_000:
+		return c, usage("--keys %d: from 1 to 100000", c.Keys)
+	case c.Think < 0 || c.Think > time.Second:
+		return c, usage("--think %v: at most 1s", c.Think)
+	}
+	if err := c.choose(); err != nil {
+		return c, err
+	}
+	cells := c.cells()
+	if least := time.Duration(len(cells)*contendRounds) * contendShortest; c.For < least {
+		return c, usage("--for %v is too short for %d measurements of %d windows each: at least %v, or fewer --workers", c.For, len(cells), contendRounds, least)
+	}
+	if c.Store == ContendPostgres {
+		return c, nil
+	}
+	if c.Engine.Kind != EngineConnect && len(c.Engine.Servers) == 0 {
+		c.Engine.Tick = cmp.Or(c.Engine.Tick, benchTick)
+		c.Engine.unsynced = true // else the disk is what is measured
+	}
+	var err error
+	c.Engine, err = c.Engine.resolve(ctx, benchSession)
+	return c, err
+}
+
+// choose settles which strategies are measured.
+func (c *ContendConfig) choose() error {
+	known := contendStrategies(c.Store)
+	_, _, missing := findCurator()
+	if c.Store == ContendZooKeeper && missing == nil {
+		known = append(known, contendCurator)
+	}
+	if len(c.Strategies) == 0 {
+		c.Strategies = known
+	}
+	for _, s := range c.Strategies {
+		switch {
+		case slices.Contains(known, s):
+		case s == contendCurator && c.Store == ContendZooKeeper:
+			return environment(missing)
+		default:
+			return usage("unknown strategy %q for %s: one of %s", s, c.Store, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+func (c ContendConfig) workloads() []string {
+	if c.Workload == ContendBoth {
+		return []string{ContendProfiles, ContendInventory}
+	}
+	return []string{c.Workload}
+}
+
+func (c ContendConfig) cells() []contendCell {
+	return contendCells(c.workloads(), c.Strategies, c.Workers, c.Processes)
+}
+
+func (c ContendConfig) job(workload string) contendJob {
+	return contendJob{Workload: workload, Think: c.Think, Keys: cmp.Or(c.Keys, map[string]int{ContendProfiles: 5000, ContendInventory: 1}[workload])}
+}
+
+// contendStore is the store of a run, seen by the experiment itself.
+type contendStore interface {
+	// prepare makes the records of a cell's space, and total adds up what they hold, and tells the least that one holds if that is below 0.
+	prepare(ctx context.Context, cell contendCell, job contendJob) error
+	total(ctx context.Context, cell contendCell, job contendJob) (sum, lowest int64, err error)
+	// clear removes all that was made.
+	clear(ctx context.Context) error
+	close()
+}
+
+// contendRun is one run.
+type contendRun struct {
+	cfg     ContendConfig
+	engine  Engine
+	setup   contendSetup
+	store   contendStore
+	crew    *contendCrew
+	stop    func() error             // the server, if it was started here
+	asked   func() (int64, bool)     // requests that the servers have received so far
+	results map[string]*contendTally // by the names of cells
+	spaces  map[string]*contendSpace
+}
+
+// A contendSpace is what is known of the records of some cells.
+type contendSpace struct {
+	initial   int64
+	effect    int64 // that workers were told of
+	unknown   int64 // updates of which nobody knows, each worth at most one, or one restock
+	corrected int64 // what is explained already: each cell answers for its own
+}
+
+// RunContend measures how workers get on who all want to change the same few records, or many records: with a lock, optimistically, and in between. Each cell of the table has its turn in each of
+// several rounds, in one run on one server, so that ratios mean something where figures do not. Workers are in processes of their own.
+//
+// It checks itself. What the records hold in the end must be what workers were told that they have done, after each cell, and a stock never falls below 0: otherwise the verdict is violated.
+//
+// It fails with a *UsageError before anything is started, with an *EnvironmentError where there is no store or it does not work, and with the cause of ctx when that ends. It leaves nothing behind.
+func RunContend(ctx context.Context, cfg ContendConfig) (report Report, err error) {
+	cfg, err = cfg.withDefaults(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	r := &contendRun{cfg: cfg, results: map[string]*contendTally{}, spaces: map[string]*contendSpace{}}
+	defer r.close()
+	if err := r.open(ctx); err != nil {
+		return Report{}, told(ctx, err)
+	}
+	if err := r.measure(ctx); err != nil {
+		return Report{}, told(ctx, environment(fmt.Errorf("the experiment stopped: %w", err)))
+	}
+	doubled := -1.0
+	if r.crew.curator != nil {
+		cfg.OnProgress("Curator's counter, and a lost reply")
+		n, err := curatorLosesReply(ctx)
+		if err != nil {
+			return Report{}, told(ctx, environment(fmt.Errorf("curator's lost reply: %w", err)))
+		}
+		doubled = float64(n - 1)
+	}
+	return r.report(doubled)
+}
+
+// open starts the store and the processes, and makes the records.
+func (r *contendRun) open(ctx context.Context) error {
+	id := fmt.Sprintf("%016x", rand.Uint64())
+	r.setup = contendSetup{Store: r.cfg.Store, Root: "/zkkit-contend-" + id, Process: -1}
+	r.stop = func() error { return nil }
+	var err error
+	if r.cfg.Store == ContendPostgres {
+		r.setup.Root = "zkkit_contend_" + id
+		err = r.openPostgres(ctx)
+	} else {
+		err = r.openZooKeeper(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	most := 1
+	for _, cell := range r.cfg.cells() {
+		most = max(most, cell.Processes)
+	}
+	r.cfg.OnProgress(fmt.Sprintf("starting worker processes: %d", most))
+	if r.crew, err = hireCrew(ctx, r.cfg.Command, most, r.setup); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(r.cfg.cells(), func(c contendCell) bool { return c.Strategy == contendCurator }) {
+		r.cfg.OnProgress("starting Curator")
+		if r.crew.curator, err = startCurator(ctx, r.setup.Servers, most, r.setup.Root); err != nil {
+			return environment(err)
+		}
+	}
+	return r.prepare(ctx)
+}
+
+func (r *contendRun) openZooKeeper(ctx context.Context) error {
+	r.cfg.OnProgress("starting a server")
+	srv, err := r.cfg.Engine.start(ctx, benchSession, nil)
+	if err != nil {
+		return err
+	}
+	r.engine, r.stop, r.setup.Servers = srv.engine, srv.stop, srv.addrs
+	r.asked = func() (int64, bool) { return received(ctx, srv.addrs) }
+	zk, err := newContendZK(ctx, r.setup)
+	if err != nil {
+		return err
+	}
+	r.store = zk
+	s, err := zk.client.Session(ctx)
+	if err == nil {
+		err = s.EnsureContainers(ctx, r.setup.Root, nil)
+	}
+	return environment(err)
+}
+
+func (r *contendRun) openPostgres(ctx context.Context) error {
+	r.cfg.OnProgress("starting a PostgreSQL")
+	pg, err := stores.StartPostgres(ctx, stores.PostgresConfig{DSN: r.cfg.Postgres, Settings: map[string]string{
+		"max_connections": "1200", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", // else the disk is what is measured
+	}})
+	if err != nil {
+		return told(ctx, environment(err))
+	}
+	r.engine, r.stop, r.setup.DSN = Engine{Kind: pg.Kind(), Version: pg.Version()}, pg.Stop, pg.DSN()
+	r.asked = func() (int64, bool) { return 0, false }
+	db, err := newContendSQL(ctx, r.setup)
+	if err != nil {
+		return err
+	}
+	r.store = db
+	return environment(db.create(ctx))
+}
+
+// prepare makes the records.
+func (r *contendRun) prepare(ctx context.Context) error {
+	for _, cell := range r.cfg.cells() {
+		if r.spaces[cell.space()] != nil || cell.Strategy == contendCurator {
+			continue
+		}
+		job := r.cfg.job(cell.Workload)
+		r.cfg.OnProgress("making " + count(job.Keys, "record") + " for " + cell.space())
+		if err := r.store.prepare(ctx, cell, job); err != nil {
+			return environment(err)
+		}
+		r.spaces[cell.space()] = &contendSpace{initial: job.initial().N * int64(job.Keys)}
+	}
+	return nil
+}
+
+// measure lets all cells have their turns, each round beginning with another one. A first round does not count: caches are cold, and a virtual machine compiles.
+func (r *contendRun) measure(ctx context.Context) error {
+	cells := r.cfg.cells()
+	length := r.cfg.For / time.Duration(len(cells)*contendRounds)
+	for round := -1; round < contendRounds; round++ {
+		for i := range cells {
+			cell := cells[(i+max(round, 0)*7)%len(cells)]
+			task := contendTask{Cell: cell, Job: r.cfg.job(cell.Workload), Length: length, Ramp: min(length/4, 250*time.Millisecond)}
+			if round < 0 {
+				task.Length = max(length/4, contendShortest)
+			}
+			r.cfg.OnProgress(fmt.Sprintf("round %d of %d: %s, %s, %s", max(round+1, 1), contendRounds, cell.Workload, cell.Strategy, count(cell.Workers, "worker")))
+			if err := r.turn(ctx, task, round); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// turn is one window of one cell. In the last round the cell answers for what it has done.
+func (r *contendRun) turn(ctx context.Context, task contendTask, round int) error {
+	before, _ := r.asked()
+	w, err := r.crew.run(ctx, task)
+	if err != nil {
+		return err
+	}
+	after, counted := r.asked()
+	t := r.results[task.Cell.name()]
+	if t == nil {
+		t = &contendTally{cell: task.Cell, times: contendTimes{}}
+		r.results[task.Cell.name()] = t
+	}
+	if counted && w.Updates > 0 {
+		w.Ops = (after - before) * w.Measured / w.Updates // The share of what was measured in all that there was.
+	}
+	if round >= 0 {
+		t.note(w, task.Length)
+	}
+	t.lowest = min(t.lowest, w.Lowest)
+	t.unknown += w.Unknown
+	if task.Cell.Strategy == contendCurator {
+		return r.auditCurator(ctx, t, round)
+	}
+	space := r.spaces[task.Cell.space()]
+	space.effect += w.Effect
+	space.unknown += w.Unknown
+	if round < contendRounds-1 {
+		return nil
+	}
+	sum, lowest, err := r.store.total(ctx, task.Cell, task.Job)
+	if err != nil {
+		return err
+	}
+	t.lowest = min(t.lowest, lowest)
+	t.audit(space, sum, task.Job)
+	return nil
+}
+
+func (r *contendRun) auditCurator(ctx context.Context, t *contendTally, round int) error {
+	if round < contendRounds-1 {
+		return nil
+	}
+	s, err := r.store.(*contendZK).client.Session(ctx)
+	if err != nil {
+		return err
+	}
+	n, err := r.crew.curator.value(ctx, s, t.cell)
+	if err != nil {
+		return err
+	}
+	t.audit(&contendSpace{effect: r.crew.curator.told[t.cell.name()]}, n, contendJob{Workload: ContendProfiles})
+	return nil
+}
+
+// received is how many requests the servers have got so far. It fails where they do not say.
+func received(ctx context.Context, addrs []string) (total int64, ok bool) {
+	for _, addr := range addrs {
+		srvr, err := ensemble.FourLetter(ctx, addr, "srvr")
+		if err != nil {
+			return 0, false
+		}
+		var n int64
+		_, text, found := strings.Cut(srvr, "\nReceived: ")
+		if _, err := fmt.Sscan(text, &n); !found || err != nil {
+			return 0, false
+		}
+		total += n
+	}
+	return total, true
+}
+
+// close ends everything, and removes what was made.
+func (r *contendRun) close() {
+	if r.crew != nil {
+		r.crew.close()
+	}
+	if r.store != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if r.engine.Kind == EngineConnect { // Else it goes with the server.
+			_ = r.store.clear(ctx)
+		}
+		r.store.close()
+	}
+	if r.stop != nil {
+		_ = r.stop()
+	}
+}

@@ -1,0 +1,207 @@
+package ratelimit
+
+import (
+	"context"
+	"hash/maphash"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Lease has a server borrow tokens in batches and admit by itself as long as they last: one question to Redis for many requests. The zero Lease borrows nothing: every decision
+// is Redis's own.
+//
+// With a [Bucket] what is lent is used up as far as Redis is concerned. A server may use it until Life later, so in a period of length T there is admitted Burst + R*(T+Life), R being
+// Max per Per: more than the limit by what comes in during Life, and independent of the number of servers and of Batch. With Escrow, and always with [Rolling] and [FixedWindow], Redis
+// keeps account of what is lent until it is used up or expires, and the bound is that of the limit itself.
+//
+// What is lent and not used expires, and nothing is given back: that is what makes a denial good until the time that it names. So batches are as large as the rate of the last moments
+// suggests, and a key that is used once in a while borrows nothing.
+type Lease struct {
+	// Batch is the most that is borrowed at once. 0 means no leases. A server that uses a batch up before the next one can be there borrows up to four at the same time.
+	Batch int64
+	// Life is how long it may be used. 0 means a second.
+	Life time.Duration
+	// Escrow has Redis keep account of what is lent, for the price of a state that grows with the number of servers that borrow of one key at the same time, and of a bucket that
+	// does not fill while what it lacks is lent.
+	Escrow bool
+}
+
+// A desk is where this server's requests for one key come for tokens.
+type desk struct {
+	mu      sync.Mutex // guards all below
+	purse   purse
+	gone    int           // how many have gone to borrow
+	back    chan struct{} // closed when one of them is back; nil when nobody waits for that
+	touched int64         // when somebody was here last
+}
+
+// desks are those of all keys that were used of late. They are safe for concurrent use; the zero desks are not ready.
+type desks struct {
+	seed   maphash.Seed
+	shards [64]deskShard
+}
+
+type deskShard struct {
+	mu   sync.Mutex // guards keys
+	keys map[string]*desk
+}
+
+// maxDesks bounds the keys of which one shard keeps tokens. What is thrown away expires in Redis.
+const maxDesks = 1024
+
+func newDesks() *desks {
+	d := &desks{seed: maphash.MakeSeed()}
+	for i := range d.shards {
+		d.shards[i].keys = make(map[string]*desk)
+	}
+	return d
+}
+
+// at returns the desk of a key.
+func (d *desks) at(key string, now, life int64) *desk {
+	s := &d.shards[maphash.String(d.seed, key)%uint64(len(d.shards))]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.keys[key]; k != nil {
+		return k
+	}
+	if len(s.keys) >= maxDesks {
+		s.sweepLocked(now, life)
+	}
+	k := &desk{touched: now}
+	s.keys[key] = k
+	return k
+}
+
+// sweepLocked closes the desks at which nobody has been for so long that nothing there is worth keeping; if that is not enough, any.
+func (s *deskShard) sweepLocked(now, life int64) {
+	for _, idle := range []int64{2 * life, 0} {
+		for key, k := range s.keys {
+			if len(s.keys) <= maxDesks*3/4 {
+				return
+			}
+			if !k.mu.TryLock() {
+				continue // Somebody is there.
+			}
+			if k.gone == 0 && now-k.touched >= idle {
+				delete(s.keys, key)
+			}
+			k.mu.Unlock()
+		}
+	}
+}
+
+// lease admits by what is lent to this server, and borrows when there is none.
+func (l *Limiter) lease(ctx context.Context, p place, cost int64) (Decision, error) {
+	now := l.clock.now()
+	d := l.desks.at(p.tag, now, l.life)
+	d.mu.Lock()
+	for {
+		d.touched = now
+		if d.purse.take(now, cost) {
+			left := d.purse.left()
+			if d.short(left) {
+				l.borrowAhead(d, p, now)
+			}
+			d.mu.Unlock()
+			return Decision{OK: true, Remaining: left, Source: FromLease}, nil
+		}
+		if d.gone == 0 {
+			break
+		}
+		if d.back == nil {
+			d.back = make(chan struct{})
+		}
+		back := d.back
+		d.mu.Unlock()
+		select {
+		case <-back:
+		case <-ctx.Done():
+			return Decision{}, context.Cause(ctx)
+		}
+		now = l.clock.now()
+		d.mu.Lock()
+	}
+	if refusal, refused := l.denied.refuses(l.clock, p.tag, cost); refused {
+		d.mu.Unlock()
+		return refusal, nil
+	}
+	q := l.borrowing(d, now, cost)
+	d.mu.Unlock()
+
+	decision, a, sent, err := l.ask(ctx, p, q)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.received(l, q, sent, a)
+	return decision, err
+}
+
+const (
+	// prefetch is from which size of a batch on the next one is fetched before this one is used up.
+	prefetch = 4
+	// flights is how many batches are fetched at once, when whole ones are used up faster than one can come.
+	flights = 4
+)
+
+// short reports whether somebody should go and borrow ahead. It is called with the desk's mu held.
+func (d *desk) short(left int64) bool {
+	size := d.purse.pace.size
+	switch {
+	case size < prefetch:
+		return false
+	case d.gone == 0:
+		return 2*left <= size
+	}
+	return d.gone < flights && d.purse.pace.full && left <= size/4
+}
+
+// borrowing makes the question of who goes to borrow. It is called with the desk's mu held, and received ends it.
+func (l *Limiter) borrowing(d *desk, now, cost int64) question {
+	d.gone++
+	d.purse.pace.used += cost
+	q := question{direct: cost, lend: d.purse.pace.next(now, l.life, max(0, l.cfg.Lease.Batch-cost))}
+	if l.escrow {
+		q.hold, q.id, q.ended = l.hold, l.ids.next(), d.purse.settle()
+	}
+	return q
+}
+
+// received puts what was lent into the purse. It is called with the desk's mu held.
+func (d *desk) received(l *Limiter, q question, sent int64, a *answer) {
+	d.gone--
+	if d.back != nil {
+		close(d.back)
+		d.back = nil
+	}
+	if a == nil || a.lent == 0 {
+		return
+	}
+	life := l.life
+	if a.life > 0 {
+		life = min(life, within(a.life))
+	}
+	d.purse.add(batch{id: q.id, left: a.lent, deadline: sent + life})
+}
+
+// borrowAhead borrows in the background. It is called with the desk's mu held.
+func (l *Limiter) borrowAhead(d *desk, p place, now int64) {
+	q := l.borrowing(d, now, 0)
+	if q.lend == 0 || !l.background(func(ctx context.Context) {
+		_, a, sent, _ := l.ask(ctx, p, q) // What goes wrong is for who comes when there is nothing left.
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.received(l, q, sent, a)
+	}) {
+		d.received(l, q, 0, nil)
+	}
+}
+
+// ids makes names that no other limiter makes.
+type ids struct {
+	prefix string
+	n      atomic.Uint64
+}
+
+func (i *ids) next() string { return i.prefix + strconv.FormatUint(i.n.Add(1), 36) }
