@@ -141,15 +141,19 @@ func crowded(t *testing.T, writers int, how Backoff, stall time.Duration) (c cro
 	return c
 }
 
-// With turns there is hardly a conflict, everybody gets as much as everybody else, nobody waits for much longer than the others, and no more is lost by that than the best of the other ways
-// loses by conflicts.
+// With turns two or three try at a time, however many there are: an update takes about two attempts, everybody gets as much as everybody else, nobody waits for much longer than the others, and
+// no more is lost by that than the best of the other ways loses by conflicts.
 func TestTurnsAreTaken(t *testing.T) {
 	for _, writers := range []int{1, 2, 8, 32, 128} {
 		turns, jitter, hot := crowded(t, writers, TakeTurns, 0), crowded(t, writers, FullJitter, 0), crowded(t, writers, AtOnce, 0)
-		require.Less(t, turns.attempts, 1.1)
+		require.Less(t, turns.attempts, 2.5)
 		require.Greater(t, turns.jain, 0.98)
-		require.Less(t, turns.p99, 2*turns.median)
 		require.Greater(t, turns.rate, 0.95*max(jitter.rate, hot.rate))
+		if writers >= 8 {
+			require.Less(t, turns.p99, 4*turns.median)
+			require.Less(t, turns.p99, min(jitter.p99, hot.p99)/2)
+			require.Greater(t, hot.attempts, 2*turns.attempts, "the control")
+		}
 	}
 }
 
@@ -157,9 +161,9 @@ func TestTurnsAreTaken(t *testing.T) {
 func TestTurnsPass(t *testing.T) {
 	for _, writers := range []int{8, 32} {
 		turns, hot := crowded(t, writers, TakeTurns, 5*time.Millisecond), crowded(t, writers, AtOnce, 5*time.Millisecond)
-		require.Less(t, turns.attempts, 1.5)
+		require.Less(t, turns.attempts, 2.5)
 		require.Greater(t, turns.jain, 0.95)
-		require.Greater(t, turns.rate, 0.8*hot.rate)
+		require.Greater(t, turns.rate, hot.rate)
 	}
 }
 

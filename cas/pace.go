@@ -7,8 +7,9 @@ type Backoff int
 
 const (
 	// TakeTurns lets those go first who have waited longest. The traces in a node say who has written it, and in what order: whoever writes again and again while others do too waits
-	// until those have written who are before him in that order, as far as they come. So nearly all the time one client tries, and hardly any attempt is in vain. Where writes are
-	// rare nobody waits for anybody. Who loses and has no place in that order yet backs off as with FullJitter.
+	// until it is nearly his turn: one or two may be before him still. So two or three clients try at a time, however many want to, and an update takes about two attempts, of them all; that many
+	// keep the servers busy also when the one whose turn it is is slow to come. Where writes are rare nobody waits for anybody. Who loses and has no place in that order yet backs off as with
+	// FullJitter; so does everybody where more clients write than a node has traces.
 	TakeTurns Backoff = iota
 	// FullJitter waits for a random time, from nothing up to a range that follows the measured round trip and how often attempts fail.
 	FullJitter
@@ -18,9 +19,8 @@ const (
 
 // A pace is what a client knows of a node that it writes again and again. It decides when to try. It is not safe for concurrent use.
 //
-// With TakeTurns, a client's turn comes after those who have written, but not since it has: there are n of them. It sleeps for most of the time that n-1 writes take, looks again, and so
-// comes nearer in a few steps, however wrong its idea of that time is. Who is next but one looks again and again, without a pause: from a write to the next one it takes
-// half a round trip to see the one, and one and a half for the other. One who does not come when it is his turn costs the others about one write's time, once.
+// With TakeTurns, a client's turn comes after those who have written, but not since it has: there are n of them. It sleeps for most of the time that n-2 or n-3 writes take, looks again, and so
+// comes nearer in a few steps, however wrong its idea of that time is. Who is that near tries. One who does not come when it is his turn costs the others about one write's time, once.
 type pace struct {
 	birth int64         // of the node that all of this is about
 	last  uint64        // the number of this client's last write, 0 for none
