@@ -76,7 +76,7 @@ func message(err error) string {
 }
 
 // packageNames begin the errors of packages, and say nothing to those who use a command.
-var packageNames = regexp.MustCompile(`(^|: )(?:child|containers|ensemble|fence|partition|ratelimit|scenario|session|shard|stores|zklock|zktest): `)
+var packageNames = regexp.MustCompile(`(^|: )(?:cas|child|containers|ensemble|fence|partition|ratelimit|scenario|session|shard|stores|zklock|zktest): `)
 
 // usagef is a mistake on the command line: what is wrong and what to do instead, in one line.
 func usagef(format string, args ...any) error {

@@ -55,7 +55,7 @@ can fail. The ZooKeeper is a real one where one is installed or named; else it i
 	root.SetHelpFunc(writeHelp)
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("zkctl {{.Version}}\n")
-	root.AddCommand(newPartitionCmd(c, nil), newPauseCmd(c, nil), newRateLimitCmd(c, nil), newPauseWorkerCmd(), newRateLimitWorkerCmd(), newDoctorCmd(c, nil), newBenchCmd(c), newServerCmd(c, nil), newVersionCmd(c))
+	root.AddCommand(newPartitionCmd(c, nil), newPauseCmd(c, nil), newContendCmd(c, nil), newRateLimitCmd(c, nil), newPauseWorkerCmd(), newContendWorkerCmd(c), newRateLimitWorkerCmd(), newDoctorCmd(c, nil), newBenchCmd(c), newServerCmd(c, nil), newVersionCmd(c))
 	root.SetHelpCommand(newHelpCmd())
 	return root
 }
