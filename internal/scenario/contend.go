@@ -33,8 +33,9 @@ type ContendConfig struct {
 }
 
 const (
-	contendRounds   = 5 // in which each cell has its turn
-	contendShortest = 40 * time.Millisecond
+	contendRounds   = 5                      // in which each cell has its turn
+	contendShortest = 40 * time.Millisecond  // that one worker is watched in a round
+	contendRamp     = 500 * time.Millisecond // at most, before anything counts: those who line up must have done so
 )
 
 func (c ContendConfig) withDefaults(ctx context.Context) (ContendConfig, error) {
@@ -78,7 +79,7 @@ func (c ContendConfig) withDefaults(ctx context.Context) (ContendConfig, error) 
 		return c, err
 	}
 	cells := c.cells()
-	if least := time.Duration(len(cells)*contendRounds) * contendShortest; c.For < least {
+	if least := time.Duration(contendWeights(cells)*contendRounds*contendShortest.Seconds()) * time.Second; c.For < least {
 		return c, usage("--for %v is too short for %d measurements of %d windows each: at least %v, or fewer --workers", c.For, len(cells), contendRounds, least)
 	}
 	if c.Store == ContendPostgres {
@@ -96,15 +97,19 @@ func (c ContendConfig) withDefaults(ctx context.Context) (ContendConfig, error) 
 // choose settles which strategies are measured.
 func (c *ContendConfig) choose() error {
 	known := contendStrategies(c.Store)
+	all := len(c.Strategies) == 0
 	_, _, missing := findCurator()
 	if c.Store == ContendZooKeeper && missing == nil {
 		known = append(known, contendCurator)
 	}
-	if len(c.Strategies) == 0 {
+	if all {
 		c.Strategies = known
 	}
-	for _, s := range c.Strategies {
+	known = append(known, contendBlind) // Only for who asks for it.
+	for i, s := range c.Strategies {
 		switch {
+		case slices.Contains(known, s) && slices.Index(c.Strategies, s) < i:
+			return usage("strategy %s is named twice", s)
 		case slices.Contains(known, s):
 		case s == contendCurator && c.Store == ContendZooKeeper:
 			return environment(missing)
@@ -281,11 +286,15 @@ func (r *contendRun) prepare(ctx context.Context) error {
 // measure lets all cells have their turns, each round beginning with another one. A first round does not count: caches are cold, and a virtual machine compiles.
 func (r *contendRun) measure(ctx context.Context) error {
 	cells := r.cfg.cells()
-	length := r.cfg.For / time.Duration(len(cells)*contendRounds)
+	unit := r.cfg.For.Seconds() / contendRounds / contendWeights(cells)
 	for round := -1; round < contendRounds; round++ {
 		for i := range cells {
 			cell := cells[(i+max(round, 0)*7)%len(cells)]
-			task := contendTask{Cell: cell, Job: r.cfg.job(cell.Workload), Length: length, Ramp: min(length/4, 250*time.Millisecond)}
+			length := time.Duration(unit * cell.weight() * float64(time.Second))
+			task := contendTask{Cell: cell, Job: r.cfg.job(cell.Workload), Length: length * 4 / 5, Ramp: length / 5}
+			if task.Ramp > contendRamp {
+				task.Length, task.Ramp = length-contendRamp, contendRamp
+			}
 			if round < 0 {
 				task.Length = max(length/4, contendShortest)
 			}

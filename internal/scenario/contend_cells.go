@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -29,6 +30,7 @@ const (
 	contendForUpdate   = "for-update"  // SELECT ... FOR UPDATE in a transaction
 	contendConditional = "conditional" // one statement that changes the value where it may be changed
 	contendCurator     = "curator"     // Apache Curator's DistributedAtomicLong, as a peer
+	contendBlind       = "blind"       // read, change, write, whoever else has written: the control, which loses updates
 )
 
 // contendStrategies are those that a store has, in the order in which they are shown.
@@ -39,6 +41,9 @@ func contendStrategies(store string) []string {
 	}
 	return common
 }
+
+// bare reports whether a strategy keeps records as they are, and not as package cas does.
+func bare(strategy string) bool { return strategy == contendLock || strategy == contendBlind }
 
 // A contendCell is one thing that is measured: so many workers, in so many processes, on one workload, with one strategy.
 type contendCell struct {
@@ -110,4 +115,15 @@ func contendCells(workloads, strategies []string, workers, processes []int) []co
 		}
 	}
 	return cells
+}
+
+// weight is how long a cell is watched, in units of one with a single worker. Who lines up behind 127 others has a turn seldom, and there must be some to measure.
+func (c contendCell) weight() float64 { return math.Cbrt(float64(c.Workers)) }
+
+// contendWeights adds up those of all cells.
+func contendWeights(cells []contendCell) (sum float64) {
+	for _, c := range cells {
+		sum += c.weight()
+	}
+	return sum
 }

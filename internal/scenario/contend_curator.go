@@ -207,7 +207,7 @@ func curatorLosesReply(ctx context.Context) (counted int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	task := contendTask{Cell: cell, Begin: time.Now(), Length: time.Millisecond}
+	task := contendTask{Cell: cell, Begin: time.Now(), Length: 100 * time.Millisecond}
 	if _, err := p.run(ctx, task); err != nil {
 		return 0, err
 	}
@@ -216,7 +216,11 @@ func curatorLosesReply(ctx context.Context) (counted int64, err error) {
 		return 0, err
 	}
 	zk.Inject(zktest.OpSetData, zktest.LoseReply())
+	task.Begin = time.Now()
 	w, err := p.run(ctx, task)
+	if err == nil && w.Updates == 0 {
+		err = errors.New("it has counted nothing in 100 ms")
+	}
 	if err != nil {
 		return 0, err
 	}

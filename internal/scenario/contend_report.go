@@ -240,8 +240,9 @@ func contendChecks(tallies []*contendTally) []Check {
 		}
 		return c
 	}
-	least := math.MaxInt64
+	least, unknown := math.MaxInt64, int64(0)
 	for _, t := range tallies {
+		unknown += t.unknown
 		served := 0
 		for _, rate := range t.rates {
 			if rate > 0 {
@@ -251,9 +252,10 @@ func contendChecks(tallies []*contendTally) []Check {
 		least = min(least, served)
 	}
 	return []Check{
-		check("lost-updates", "no update that a worker was told of is missing", func(t *contendTally) int64 { return t.lost }),
+		check("lost-updates", "no update that a worker was told of is missing, and no unit of a stock was given to two", func(t *contendTally) int64 { return t.lost }),
 		check("doubled-updates", "no update is there twice, and none that nobody was told of", func(t *contendTally) int64 { return t.doubled }),
 		check("oversold", "no stock was ever below 0", func(t *contendTally) int64 { return t.oversold }),
+		{Name: "outcomes-known", Kind: OfEvidence, Want: "every worker knows of every update whether it was made", Got: fmt.Sprintf("%d are not known", unknown), OK: unknown == 0},
 		{Name: "measured", Kind: OfEvidence, Want: fmt.Sprintf("in every cell something was done in each of %d rounds", contendRounds),
 			Got: fmt.Sprintf("in at least %d", least), OK: least >= contendRounds},
 	}

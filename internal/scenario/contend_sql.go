@@ -55,6 +55,10 @@ func (s *contendSQL) ways(cell contendCell, workers int) ([]contendWay, error) {
 		switch cell.Strategy {
 		case contendLock:
 			return s.advisory(cell), nil
+		case contendBlind:
+			return func(ctx context.Context, key int, job contendJob) (contendDone, error) {
+				return s.readAndWrite(ctx, s.db, s.row(cell, key), "", job)
+			}, nil
 		case contendForUpdate:
 			return s.forUpdate(cell), nil
 		case contendConditional:
@@ -179,7 +183,7 @@ func (s *contendSQL) clear(ctx context.Context) error {
 
 // ofSQL reports whether a strategy uses SQL, and not package cas.
 func ofSQL(strategy string) bool {
-	return strategy == contendLock || strategy == contendForUpdate || strategy == contendConditional
+	return bare(strategy) || strategy == contendForUpdate || strategy == contendConditional
 }
 
 func (s *contendSQL) prepare(ctx context.Context, cell contendCell, job contendJob) error {

@@ -54,8 +54,12 @@ func (t *contendTally) audit(s *contendSpace, sum int64, job contendJob) {
 	if job.Workload == ContendInventory {
 		missing = -missing // Each update takes one.
 	}
-	t.lost = max(0, missing-s.unknown)
-	t.doubled = max(0, -missing-s.unknown)
+	doubt := s.unknown
+	if job.Workload == ContendInventory {
+		doubt *= contendRestock
+	}
+	t.lost = max(0, missing-doubt)
+	t.doubled = max(0, -missing-doubt)
 	if t.lowest < 0 {
 		t.oversold = -t.lowest
 	}

@@ -151,7 +151,7 @@ func (v contendView) plot(b *strings.Builder, workload string, s Style) {
 // contendLetters gives each strategy one of its own.
 func contendLetters(strategies []string) map[string]rune {
 	letters := map[string]rune{
-		contendLock: 'L', contendCAS: 'c', contendBackoff: 'b', contendAdaptive: 'A', contendCombining: 'C', contendForUpdate: 'F', contendConditional: 'D', contendCurator: 'u',
+		contendLock: 'L', contendCAS: 'c', contendBackoff: 'b', contendAdaptive: 'A', contendCombining: 'C', contendForUpdate: 'F', contendConditional: 'D', contendCurator: 'u', contendBlind: 'x',
 	}
 	for _, s := range strategies {
 		if letters[s] == 0 {

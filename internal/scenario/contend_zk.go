@@ -61,8 +61,11 @@ func (z *contendZK) lock(node string) (*zklock.Mutex, error) {
 
 func (z *contendZK) ways(cell contendCell, workers int) ([]contendWay, error) {
 	return contendWays(cell, workers, func() (contendWay, error) {
-		if cell.Strategy == contendLock {
+		switch cell.Strategy {
+		case contendLock:
 			return z.locked(cell), nil
+		case contendBlind:
+			return z.blind(cell), nil
 		}
 		cfg, err := contendStoreConfig(cell.Strategy)
 		if err != nil {
@@ -154,7 +157,7 @@ func (z *contendZK) locked(cell contendCell) contendWay {
 		if err != nil {
 			return done, err
 		}
-		done, err = z.readAndWrite(ctx, node, job)
+		done, err = z.readAndWrite(ctx, node, job, false)
 		if uerr := hold.Unlock(ctx); err == nil {
 			err = uerr
 		}
@@ -162,8 +165,15 @@ func (z *contendZK) locked(cell contendCell) contendWay {
 	}
 }
 
-// readAndWrite is what the lock is for. It names the version all the same, as whoever cares does.
-func (z *contendZK) readAndWrite(ctx context.Context, node string, job contendJob) (contendDone, error) {
+// blind updates with nothing to keep others off.
+func (z *contendZK) blind(cell contendCell) contendWay {
+	return func(ctx context.Context, key int, job contendJob) (contendDone, error) {
+		return z.readAndWrite(ctx, z.node(cell, key), job, true)
+	}
+}
+
+// readAndWrite is what the lock is for. Unless it is blind it names the version all the same, as whoever cares does.
+func (z *contendZK) readAndWrite(ctx context.Context, node string, job contendJob, blind bool) (contendDone, error) {
 	s, err := z.client.Session(ctx)
 	if err != nil {
 		return contendDone{}, err
@@ -181,7 +191,11 @@ func (z *contendZK) readAndWrite(ctx context.Context, node string, job contendJo
 	if data, err = json.Marshal(next); err != nil {
 		return contendDone{}, err
 	}
-	if _, err := s.Set(ctx, node, data, stat.Version); err != nil {
+	version := stat.Version
+	if blind {
+		version = session.AnyVersion
+	}
+	if _, err := s.Set(ctx, node, data, version); err != nil {
 		return contendDone{}, err
 	}
 	return contendDone{attempts: 1, combined: 1, effect: effect, value: next.N}, nil
@@ -199,11 +213,15 @@ func (z *contendZK) prepare(ctx context.Context, cell contendCell, job contendJo
 	}
 	return contendEach(ctx, job.Keys, func(ctx context.Context, key int) error {
 		node := z.node(cell, key)
-		if cell.Strategy != contendLock {
+		if !bare(cell.Strategy) {
 			_, _, err := cas.Update(ctx, store, node, func(contendRecord) (contendRecord, error) { return job.initial(), nil })
 			return err
 		}
-		if err := s.EnsureContainers(ctx, node+"-lock", nil); err != nil {
+		parent := path.Dir(node)
+		if cell.Strategy == contendLock {
+			parent = node + "-lock"
+		}
+		if err := s.EnsureContainers(ctx, parent, nil); err != nil {
 			return err
 		}
 		data, err := json.Marshal(job.initial())
@@ -226,7 +244,7 @@ func (z *contendZK) total(ctx context.Context, cell contendCell, job contendJob)
 	var mu sync.Mutex // guards sum and lowest
 	err = contendEach(ctx, job.Keys, func(ctx context.Context, key int) error {
 		var r contendRecord
-		if cell.Strategy != contendLock {
+		if !bare(cell.Strategy) {
 			v, err := cas.Get[contendRecord](ctx, store, z.node(cell, key))
 			if err != nil {
 				return err
