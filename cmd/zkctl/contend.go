@@ -60,6 +60,9 @@ After each the records must hold what the workers were told, and no stock may ev
 		Annotations: map[string]string{notes: environmentOfContend},
 		Args:        noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if changed := cmd.Flags().Changed; o.run.Store == scenario.ContendPostgres && (changed("engine") || changed("servers")) {
+				return usagef("--engine and --servers are of a ZooKeeper: leave them out with --store %s", scenario.ContendPostgres)
+			}
 			if err := serversFromEnvironment(c, &o.run.Engine); err != nil {
 				return err
 			}

@@ -173,6 +173,22 @@ func TestOtherFlags(t *testing.T) {
 	require.Equal(t, []string{"zk:1"}, pause.run.Engine.Servers)
 	require.Len(t, pause.run.Worker, 2)
 
+	var contend *contendOptions
+	contendCmd := func() *cobra.Command {
+		return newContendCmd(testConsole(env), func(_ context.Context, o *contendOptions) error {
+			contend = o
+			return nil
+		})
+	}
+	require.NoError(t, parsed(t, contendCmd(), "--workload", "inventory", "--workers", "1, 8,32", "--processes", "4", "--keys", "3", "--think", "2ms", "--for", "1m", "--strategies", "lock,cas"))
+	require.Equal(t, scenario.ContendInventory, contend.run.Workload)
+	require.Equal(t, [][]int{{1, 8, 32}, {4}, {3}}, [][]int{contend.run.Workers, contend.run.Processes, {contend.run.Keys}})
+	require.Equal(t, []time.Duration{2 * time.Millisecond, time.Minute}, []time.Duration{contend.run.Think, contend.run.For})
+	require.Equal(t, []string{"lock", "cas"}, contend.run.Strategies)
+	require.Equal(t, []string{"zk:1"}, contend.run.Engine.Servers)
+	require.NoError(t, parsed(t, contendCmd(), "--store", "postgres"), "the environment may name a ZooKeeper all the same")
+	require.Equal(t, scenario.ContendPostgres, contend.run.Store)
+
 	var limit *rateLimitOptions
 	limitCmd := func() *cobra.Command {
 		return newRateLimitCmd(testConsole(env), func(_ context.Context, o *rateLimitOptions) error {
@@ -228,6 +244,21 @@ func TestWrongPauseFlags(t *testing.T) {
 		{"--fast", "--ttl", "1s"}, {"--fast", "--for", "1s"}, {"--servers", "zk:1"}, {"--engine", "local"}, {"--lock", "zookeeper", "--redis", "local"}, {"--report", ""}, {"extra"},
 	} {
 		cmd := newPauseCmd(testConsole(nil), func(context.Context, *pauseOptions) error {
+			t.Fatalf("%q was run", args)
+			return nil
+		})
+		err := parsed(t, cmd, args...)
+		require.Equal(t, exitUsage, exitCode(err), "%q: %v", args, err)
+		require.NotContains(t, message(err), "\n")
+	}
+}
+
+func TestWrongContendFlags(t *testing.T) {
+	for _, args := range [][]string{
+		{"--workload", "x"}, {"--workers", "0"}, {"--workers", ""}, {"--workers", "1,"}, {"--processes", "-1"}, {"--keys", "0"}, {"--think", "x"}, {"--for", "0"}, {"--store", "x"},
+		{"--store", "postgres", "--engine", "local"}, {"--store", "postgres", "--servers", "zk:1"}, {"--servers", "a:b"}, {"--report", ""}, {"extra"},
+	} {
+		cmd := newContendCmd(testConsole(nil), func(context.Context, *contendOptions) error {
 			t.Fatalf("%q was run", args)
 			return nil
 		})

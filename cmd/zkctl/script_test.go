@@ -19,8 +19,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == scenario.PauseWorkerCommand || os.Args[1] == scenario.RateLimitWorkerCommand) {
-		main() // zkctl pause and zkctl ratelimit start their own executable, which is this one here.
+	if len(os.Args) > 1 && slices.Contains([]string{scenario.PauseWorkerCommand, scenario.RateLimitWorkerCommand, contendWorker}, os.Args[1]) {
+		main() // zkctl pause, contend and ratelimit start their own executable, which is this one here.
 	}
 	testscript.Main(m, map[string]func(){"zkctl": main, "worker": worker})
 }

@@ -226,13 +226,13 @@ func separated(lock, plain *contendTally, of string) bool {
 
 // contendChecks compares what the records hold with what workers were told.
 func contendChecks(tallies []*contendTally) []Check {
-	check := func(name, want string, of func(*contendTally) int64) Check {
+	check := func(name, want, what string, of func(*contendTally) int64) Check {
 		c := Check{Name: name, Kind: OfSafety, Want: want, OK: true}
 		var wrong []string
 		for _, t := range tallies {
 			if n := of(t); n != 0 {
 				c.OK = false
-				wrong = append(wrong, fmt.Sprintf("%s: %d", t.cell.name(), n))
+				wrong = append(wrong, fmt.Sprintf("%d %s in %s", n, what, t.cell.name()))
 			}
 		}
 		if c.Got = fmt.Sprintf("none in %s", count(len(tallies), "cell")); !c.OK {
@@ -252,9 +252,9 @@ func contendChecks(tallies []*contendTally) []Check {
 		least = min(least, served)
 	}
 	return []Check{
-		check("lost-updates", "no update that a worker was told of is missing, and no unit of a stock was given to two", func(t *contendTally) int64 { return t.lost }),
-		check("doubled-updates", "no update is there twice, and none that nobody was told of", func(t *contendTally) int64 { return t.doubled }),
-		check("oversold", "no stock was ever below 0", func(t *contendTally) int64 { return t.oversold }),
+		check("lost-updates", "no update that a worker was told of is missing, and no unit of a stock was given to two", "lost", func(t *contendTally) int64 { return t.lost }),
+		check("doubled-updates", "no update is there twice, and none that nobody was told of", "too many", func(t *contendTally) int64 { return t.doubled }),
+		check("oversold", "no stock was ever below 0", "below 0", func(t *contendTally) int64 { return t.oversold }),
 		{Name: "outcomes-known", Kind: OfEvidence, Want: "every worker knows of every update whether it was made", Got: fmt.Sprintf("%d are not known", unknown), OK: unknown == 0},
 		{Name: "measured", Kind: OfEvidence, Want: fmt.Sprintf("in every cell something was done in each of %d rounds", contendRounds),
 			Got: fmt.Sprintf("in at least %d", least), OK: least >= contendRounds},
