@@ -80,7 +80,7 @@ After each the records must hold what the workers were told, and no stock may ev
 	})
 	newFlag(cmd, &o.run.Keys, "keys", "N", 0, "how many records: 5000 profiles, 1 stock", aCount(1))
 	newFlag(cmd, &o.run.Think, "think", "DURATION", 0, "what a decision takes, between reading and writing", aDuration("2ms"))
-	newFlag(cmd, &o.run.For, "for", "DURATION", 2*time.Minute, "how long all measurements take together", aDuration("2m"))
+	newFlag(cmd, &o.run.For, "for", "DURATION", 3*time.Minute, "how long all measurements take together", aDuration("3m"))
 	newFlag(cmd, &o.run.Store, "store", "STORE", scenario.ContendZooKeeper, "zookeeper or postgres", oneOf(scenario.ContendZooKeeper, scenario.ContendPostgres))
 	engineFlags(cmd, &o.run.Engine)
 	newFlag(cmd, &o.report, "report", "DIR", "", "write the report, and a page with pictures, into a directory", aName)

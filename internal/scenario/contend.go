@@ -24,7 +24,7 @@ type ContendConfig struct {
 	Strategies []string      // that are measured; all
 	Keys       int           // records; 5000 profiles, one stock
 	Think      time.Duration // what a decision takes between reading and writing
-	For        time.Duration // of all measurements together; 2 min
+	For        time.Duration // of all measurements together; 3 min
 	Store      string        // ContendZooKeeper or ContendPostgres; ZooKeeper
 	Engine     EngineConfig  // of the ZooKeeper
 	Postgres   string        // the URL of a PostgreSQL that runs already; one is started where there is none
@@ -40,7 +40,7 @@ const (
 
 func (c ContendConfig) withDefaults(ctx context.Context) (ContendConfig, error) {
 	c.Workload, c.Store = cmp.Or(c.Workload, ContendBoth), cmp.Or(c.Store, ContendZooKeeper)
-	c.For = cmp.Or(c.For, 2*time.Minute)
+	c.For = cmp.Or(c.For, 3*time.Minute)
 	if len(c.Workers) == 0 {
 		c.Workers = []int{1, 8, 32, 128}
 	}
