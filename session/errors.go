@@ -109,14 +109,14 @@ func answered(err error) bool {
 		}
 	}
 	var code codeError
-	return errors.As(err, &code) && code <= apiErrors
+	return errors.As(err, &code) && code <= refusals
 }
 
 // A codeError is an answer that has no name here, such as that a quota is exceeded.
 type codeError int32
 
-// apiErrors are the codes from this one down. With one of them a server says that it has understood the request and refused it; with others, that something is wrong with itself.
-const apiErrors codeError = -100
+// refusals are the codes from this one down. With one of them a server says that it has understood the request and refused it; with others, that something is wrong with itself.
+const refusals = -100
 
 func (e codeError) Error() string {
 	return fmt.Sprintf("session: the server answered with code %d", int32(e))

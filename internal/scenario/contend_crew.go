@@ -24,12 +24,11 @@ type contendCrew struct {
 
 // A contendMember is one process, and what is said to it and by it. Without a command it is a goroutine of this process, for tests.
 type contendMember struct {
-	tell   *json.Encoder
-	hear   *json.Decoder
-	close  func() // what it is told through; then it ends
-	ended  func() // waits until it has, or makes it
-	stderr *os.File
-	own    sync.WaitGroup
+	tell  *json.Encoder
+	hear  *json.Decoder
+	close func() // what it is told through; then it ends
+	ended func() // waits until it has, or makes it
+	own   sync.WaitGroup
 }
 
 // hireCrew starts the processes, and returns when they are connected to the store. It fails with an *EnvironmentError, and nothing is left then.

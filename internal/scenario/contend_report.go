@@ -109,7 +109,7 @@ func contendRatios(tallies []*contendTally, set func(string, float64)) {
 	}
 	ratio := func(t *contendTally, to string) {
 		if other := find(t.cell, to); other != nil && other != t {
-			if r, _, _, ok := t.against(other); ok {
+			if r, ok := t.against(other); ok {
 				set(fmt.Sprintf("%s_%s_vs_%s_%s_ratio", t.cell.Workload, t.cell.Strategy, to, t.cell.size()), r)
 			}
 		}
@@ -129,7 +129,7 @@ func contendRatios(tallies []*contendTally, set func(string, float64)) {
 		if plain != nil && plain.rate() > lock.rate() {
 			better = plain
 		}
-		if r, _, _, ok := t.against(better); ok {
+		if r, ok := t.against(better); ok {
 			set(fmt.Sprintf("%s_adaptive_vs_better_%s_ratio", t.cell.Workload, t.cell.size()), r)
 		}
 		if t.measured > 0 && lock.measured > 0 {

@@ -18,7 +18,6 @@ type contendSQL struct {
 	db    *sql.DB
 	nodes string // the table of package cas
 	rows  string // the table of those who use SQL
-	ops   atomic.Int64
 
 	stores []*cas.Store
 }

@@ -91,8 +91,8 @@ func medianOf(all []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// against is how many times as much as another a cell did, round by round: the median, the least and the most. What was measured in one round shares the machine's mood of that time.
-func (t *contendTally) against(other *contendTally) (median, least, most float64, ok bool) {
+// against is how many times as much as another a cell did, round by round: the median. What was measured in one round shares the machine's mood of that time.
+func (t *contendTally) against(other *contendTally) (median float64, ok bool) {
 	var ratios []float64
 	for i := range min(len(t.rates), len(other.rates)) {
 		if other.rates[i] > 0 {
@@ -100,7 +100,7 @@ func (t *contendTally) against(other *contendTally) (median, least, most float64
 		}
 	}
 	if len(ratios) == 0 {
-		return 0, 0, 0, false
+		return 0, false
 	}
-	return medianOf(ratios), slices.Min(ratios), slices.Max(ratios), true
+	return medianOf(ratios), true
 }

@@ -50,7 +50,7 @@ func RunContendWorker(ctx context.Context, in io.Reader, out io.Writer) error {
 	for {
 		var task contendTask
 		if err := lines.Decode(&task); err != nil {
-			return nil //nolint:nilerr // nobody wants anything any more
+			return nil // Nobody wants anything any more.
 		}
 		window := w.run(ctx, task)
 		if err := answers.Encode(window); err != nil {

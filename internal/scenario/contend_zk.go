@@ -90,14 +90,14 @@ func (z *contendZK) ways(cell contendCell, workers int) ([]contendWay, error) {
 }
 
 // contendWays makes a way for each worker; those who share writes have one for all of them.
-func contendWays(cell contendCell, workers int, make func() (contendWay, error)) ([]contendWay, error) {
+func contendWays(cell contendCell, workers int, one func() (contendWay, error)) ([]contendWay, error) {
 	var ways []contendWay
 	for range workers {
 		if cell.Strategy == contendCombining && len(ways) > 0 {
 			ways = append(ways, ways[0])
 			continue
 		}
-		way, err := make()
+		way, err := one()
 		if err != nil {
 			return nil, err
 		}
