@@ -200,11 +200,11 @@ func RunContend(ctx context.Context, cfg ContendConfig) (report Report, err erro
 // open starts the store and the processes, and makes the records.
 func (r *contendRun) open(ctx context.Context) error {
 	id := fmt.Sprintf("%016x", rand.Uint64())
-	r.setup = contendSetup{Store: r.cfg.Store, Root: "/zkkit-contend-" + id, Process: -1}
+	r.setup = contendSetup{Store: r.cfg.Store, Root: contendNodes + id, Process: -1}
 	r.stop = func() error { return nil }
 	var err error
 	if r.cfg.Store == ContendPostgres {
-		r.setup.Root = "zkkit_contend_" + id
+		r.setup.Root = contendTables + id
 		err = r.openPostgres(ctx)
 	} else {
 		err = r.openZooKeeper(ctx)
@@ -242,11 +242,7 @@ func (r *contendRun) openZooKeeper(ctx context.Context) error {
 		return err
 	}
 	r.store = zk
-	s, err := zk.client.Session(ctx)
-	if err == nil {
-		err = s.EnsureContainers(ctx, r.setup.Root, nil)
-	}
-	return environment(err)
+	return environment(zk.begin(ctx))
 }
 
 func (r *contendRun) openPostgres(ctx context.Context) error {
@@ -264,6 +260,9 @@ func (r *contendRun) openPostgres(ctx context.Context) error {
 		return err
 	}
 	r.store = db
+	if err := db.begin(ctx, r.setup.Root); err != nil {
+		return environment(err)
+	}
 	return environment(db.create(ctx))
 }
 

@@ -20,6 +20,7 @@ type contendSQL struct {
 	rows  string // the table of those who use SQL
 
 	stores []*cas.Store
+	alive  *sql.Conn // of the experiment itself: see begin
 }
 
 func newContendSQL(ctx context.Context, setup contendSetup) (*contendSQL, error) {
@@ -40,6 +41,9 @@ func newContendSQL(ctx context.Context, setup contendSetup) (*contendSQL, error)
 func (s *contendSQL) close() {
 	for _, store := range s.stores {
 		_ = store.Close()
+	}
+	if s.alive != nil {
+		_ = s.alive.Close()
 	}
 	_ = s.db.Close()
 }

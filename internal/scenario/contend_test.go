@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/zkkit/zkkit/ensemble"
 	"github.com/zkkit/zkkit/internal/stores"
+	"github.com/zkkit/zkkit/session"
+	"github.com/zkkit/zkkit/zktest"
 )
 
 // All of it, on a server in memory: each cell has its figures, the records hold what the workers were told, and the texts say what the figures do.
@@ -90,8 +93,8 @@ func TestContendBlind(t *testing.T) {
 // On a real PostgreSQL, with its own strategies, and the control.
 func TestContendOnPostgres(t *testing.T) {
 	pg := stores.RunPostgres(t, stores.PostgresConfig{Settings: map[string]string{"max_connections": "300", "fsync": "off"}})
-	strategies := contendStrategies(ContendPostgres)
-	cfg := ContendConfig{Store: ContendPostgres, Postgres: pg.DSN(), Workers: []int{4}, Processes: []int{4, 2}, For: 4 * time.Second, Strategies: strategies}
+	strategies := []string{contendLock, contendAdaptive, contendCombining, contendForUpdate, contendConditional}
+	cfg := ContendConfig{Store: ContendPostgres, Postgres: pg.DSN(), Workers: []int{4}, Processes: []int{4, 2}, For: 6 * time.Second, Strategies: strategies}
 	cfg.Workload, cfg.Keys = ContendProfiles, 50
 	r, err := RunContend(t.Context(), cfg)
 	require.NoError(t, err)
@@ -105,11 +108,52 @@ func TestContendOnPostgres(t *testing.T) {
 	require.InDelta(t, 1, r.Figures["inventory_conditional_4_server_ops"], 0.01)
 	require.Contains(t, ContendText(r, Style{}), "PostgreSQL")
 
+	// Of two that seem to have been killed one goes on.
+	db, err := sql.Open("pgx", pg.DSN())
+	require.NoError(t, err)
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	for _, statement := range []string{
+		"CREATE TABLE zkkit_contend_0000000000000001_rows ()", "CREATE TABLE zkkit_contend_0000000000000001_nodes ()", "CREATE TABLE zkkit_contend_0000000000000002_nodes ()",
+		"SELECT pg_advisory_lock(hashtextextended('zkkit_contend_0000000000000002', 0))",
+	} {
+		_, err := conn.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+
 	r, err = RunContend(t.Context(), ContendConfig{
 		Store: ContendPostgres, Postgres: pg.DSN(), Workload: ContendInventory, Workers: []int{8}, For: 2 * time.Second, Strategies: []string{contendBlind},
 	})
 	require.NoError(t, err)
 	require.Equal(t, Violated, r.Verdict)
+
+	roots, err := contendRoots(t.Context(), conn)
+	require.NoError(t, err)
+	require.Equal(t, []string{"zkkit_contend_0000000000000002"}, roots)
+}
+
+// On a server that goes on, nothing is left of a run, nor of one before that was killed; one that goes on is left alone.
+func TestContendLeavesNothing(t *testing.T) {
+	zk := zktest.RunT(t)
+	c, err := session.Open(t.Context(), session.Config{Servers: []string{zk.Addr()}})
+	require.NoError(t, err)
+	defer c.Close()
+	s, err := c.Session(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.EnsureContainers(t.Context(), contendNodes+"killed/profiles-cas/1", nil))
+	require.NoError(t, s.EnsureContainers(t.Context(), contendNodes+"goes-on/profiles-cas/1", nil))
+	_, err = s.Create(t.Context(), contendNodes+"goes-on/"+contendAlive, nil, session.Ephemeral, nil)
+	require.NoError(t, err)
+	r, err := RunContend(t.Context(), ContendConfig{
+		Workload: ContendInventory, Workers: []int{2}, For: time.Second, Engine: EngineConfig{Kind: EngineConnect, Servers: []string{zk.Addr()}}, Strategies: []string{contendCAS},
+	})
+	require.NoError(t, err)
+	require.Equal(t, Safe, r.Verdict)
+	names, _, err := s.Children(t.Context(), "/")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"zookeeper", strings.TrimPrefix(contendNodes, "/") + "goes-on"}, names)
 }
 
 // Curator's counter is a peer where it is installed, and counts one write twice whose reply is lost.
