@@ -16,6 +16,9 @@ import (
 	tied "github.com/zkkit/zkkit/internal/child"
 )
 
+// contendGrace is how long processes may take to end when nobody wants anything from them any more.
+const contendGrace = 2 * time.Second
+
 // A contendCrew is the worker processes of a run.
 type contendCrew struct {
 	members []*contendMember
@@ -26,8 +29,8 @@ type contendCrew struct {
 type contendMember struct {
 	tell  *json.Encoder
 	hear  *json.Decoder
-	close func() // what it is told through; then it ends
-	ended func() // waits until it has, or makes it
+	close func()                // what it is told through; then it ends
+	ended func(until time.Time) // waits so long for it to end, and makes it
 	own   sync.WaitGroup
 }
 
@@ -76,7 +79,7 @@ func hire(ctx context.Context, command []string) (*contendMember, error) {
 			_ = RunContendWorker(context.WithoutCancel(ctx), in, out)
 			_, _ = in.Close(), out.Close()
 		})
-		m.ended = func() {
+		m.ended = func(time.Time) {
 			m.own.Wait()
 			_ = hear.Close()
 		}
@@ -90,8 +93,8 @@ func hire(ctx context.Context, command []string) (*contendMember, error) {
 		_, _ = tell.Close(), hear.Close()
 		return nil, cannotStart(command[0], err)
 	}
-	m.ended = func() {
-		t := time.NewTimer(patience)
+	m.ended = func(until time.Time) {
+		t := time.NewTimer(time.Until(until))
 		defer t.Stop()
 		select {
 		case <-group.Done():
@@ -153,8 +156,9 @@ func (c *contendCrew) close() {
 	for _, m := range c.members {
 		m.close()
 	}
+	until := time.Now().Add(contendGrace) // For all of them: who is in the middle of something may take long.
 	for _, m := range c.members {
-		m.ended()
+		m.ended(until)
 	}
 	if c.curator != nil {
 		c.curator.close()
