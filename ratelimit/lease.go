@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -32,9 +33,26 @@ type Lease struct {
 type desk struct {
 	mu      sync.Mutex // guards all below
 	purse   purse
-	gone    int           // how many have gone to borrow
-	back    chan struct{} // closed when one of them is back; nil when nobody waits for that
-	touched int64         // when somebody was here last
+	gone    int     // how many have gone to borrow
+	queue   []*wait // of those who wait for what they bring, who came first first
+	alarm   *time.Timer
+	armed   bool  // the alarm rings when the first of the queue has waited for long enough, or before that
+	touched int64 // when somebody was here last
+}
+
+// A wait is that of one caller.
+type wait struct {
+	cost  int64
+	until int64
+	told  chan word // with room for one
+}
+
+func newWait() any { return &wait{told: make(chan word, 1)} }
+
+// A word is what one who waits is told: a decision; or that Redis cannot be asked; or, if it is neither, to look again.
+type word struct {
+	decision Decision
+	out      bool
 }
 
 // desks are those of all keys that were used of late. They are safe for concurrent use; the zero desks are not ready.
@@ -85,7 +103,7 @@ func (s *deskShard) sweepLocked(now, life int64) {
 			if !k.mu.TryLock() {
 				continue // Somebody is there.
 			}
-			if k.gone == 0 && now-k.touched >= idle {
+			if k.gone == 0 && len(k.queue) == 0 && now-k.touched >= idle {
 				delete(s.keys, key)
 			}
 			k.mu.Unlock()
@@ -93,17 +111,19 @@ func (s *deskShard) sweepLocked(now, life int64) {
 	}
 }
 
-// lease admits by what is lent to this server, and borrows when there is none.
-func (l *Limiter) lease(ctx context.Context, p place, cost int64) (Decision, error) {
-	now := l.clock.now()
+// lease admits by what is lent to this server, and borrows when there is none; until a time at most.
+func (l *Limiter) lease(ctx context.Context, p place, cost, now, until int64) (Decision, error) {
 	d := l.desks.at(p.tag, now, l.life)
 	d.mu.Lock()
-	for {
+	for first := true; ; first = false {
 		d.touched = now
-		if d.purse.take(now, cost) {
+		if (len(d.queue) == 0 || !first) && d.purse.take(now, cost) { // Who comes now does not go before those who wait.
 			left := d.purse.left()
 			if d.short(left) {
 				l.borrowAhead(d, p, now)
+			}
+			if !first {
+				l.serve(d, p, now) // It was told to look for others, too.
 			}
 			d.mu.Unlock()
 			return Decision{OK: true, Remaining: left, Source: FromLease}, nil
@@ -111,31 +131,105 @@ func (l *Limiter) lease(ctx context.Context, p place, cost int64) (Decision, err
 		if d.gone == 0 {
 			break
 		}
-		if d.back == nil {
-			d.back = make(chan struct{})
+		w := l.waits.Get().(*wait)
+		w.cost, w.until = cost, until
+		if first {
+			d.queue = append(d.queue, w)
+		} else {
+			d.queue = slices.Insert(d.queue, 0, w)
 		}
-		back := d.back
+		l.arm(d, now)
 		d.mu.Unlock()
-		select {
-		case <-back:
-		case <-ctx.Done():
-			return Decision{}, context.Cause(ctx)
+		told, err := l.await(ctx, d, p, w)
+		switch {
+		case err != nil:
+			return Decision{}, err
+		case told.out:
+			return l.decideAlone(p, question{direct: cost}), nil
+		case told.decision.Source != 0:
+			return told.decision, nil
 		}
 		now = l.clock.now()
 		d.mu.Lock()
 	}
 	if refusal, refused := l.denied.refuses(l.clock, p.tag, cost); refused {
+		l.serve(d, p, now)
 		d.mu.Unlock()
 		return refusal, nil
 	}
 	q := l.borrowing(d, now, cost)
 	d.mu.Unlock()
 
-	decision, a, sent, err := l.ask(ctx, p, q)
+	decision, a, sent, out, err := l.ask(ctx, p, q, until)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.received(l, q, sent, a)
+	l.received(d, p, q, sent, a, out)
 	return decision, err
+}
+
+// arm sees to it that nobody waits for too long. One alarm for all costs less than one for each. It is called with the desk's mu held.
+func (l *Limiter) arm(d *desk, now int64) {
+	if d.armed || len(d.queue) == 0 {
+		return
+	}
+	d.armed = true
+	left := micros(d.queue[0].until - now)
+	if d.alarm != nil {
+		d.alarm.Reset(left)
+		return
+	}
+	d.alarm = time.AfterFunc(left, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		now := l.clock.now()
+		for len(d.queue) > 0 && d.queue[0].until <= now {
+			d.queue[0].told <- word{out: true}
+			d.queue = d.queue[1:]
+		}
+		d.armed = false
+		l.arm(d, now)
+	})
+}
+
+// await waits for a word, or until ctx ends.
+func (l *Limiter) await(ctx context.Context, d *desk, p place, w *wait) (word, error) {
+	defer l.waits.Put(w) // Nobody knows it any more then, and nothing is in its channel.
+	select {
+	case told := <-w.told:
+		return told, nil
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i := slices.Index(d.queue, w); i >= 0 {
+		d.queue = slices.Delete(d.queue, i, i+1)
+	} else if told := <-w.told; told == (word{}) { // It came at the same moment.
+		l.serve(d, p, l.clock.now()) // The next one is to look again, then.
+	}
+	return word{}, context.Cause(ctx)
+}
+
+// serve tells those who wait what they can be told, and one of them to look again if nobody has gone to borrow. It is called with the desk's mu held.
+func (l *Limiter) serve(d *desk, p place, now int64) {
+	for len(d.queue) > 0 {
+		var told word
+		w := d.queue[0]
+		if d.purse.take(now, w.cost) {
+			told.decision = Decision{OK: true, Remaining: d.purse.left(), Source: FromLease}
+		} else if refusal, refused := l.denied.refuses(l.clock, p.tag, w.cost); refused {
+			told.decision = refusal
+		} else if d.gone > 0 {
+			break
+		}
+		d.queue = d.queue[1:]
+		w.told <- told
+		if told == (word{}) {
+			break
+		}
+	}
+	if d.gone > 0 && d.short(d.purse.left()) {
+		l.borrowAhead(d, p, now)
+	}
 }
 
 const (
@@ -168,33 +262,37 @@ func (l *Limiter) borrowing(d *desk, now, cost int64) question {
 	return q
 }
 
-// received puts what was lent into the purse. It is called with the desk's mu held.
-func (d *desk) received(l *Limiter, q question, sent int64, a *answer) {
+// received puts what was lent into the purse, and serves those who wait; out says that Redis cannot be asked. It is called with the desk's mu held.
+func (l *Limiter) received(d *desk, p place, q question, sent int64, a *answer, out bool) {
 	d.gone--
-	if d.back != nil {
-		close(d.back)
-		d.back = nil
+	now := l.clock.now()
+	if a != nil && a.lent > 0 {
+		life := l.life
+		if a.life > 0 {
+			life = min(life, within(a.life))
+		}
+		d.purse.add(batch{id: q.id, left: a.lent, deadline: sent + life})
 	}
-	if a == nil || a.lent == 0 {
+	if out && d.gone == 0 { // What one has found out need not be found out by each.
+		for _, w := range d.queue {
+			w.told <- word{out: true}
+		}
+		d.queue = nil
 		return
 	}
-	life := l.life
-	if a.life > 0 {
-		life = min(life, within(a.life))
-	}
-	d.purse.add(batch{id: q.id, left: a.lent, deadline: sent + life})
+	l.serve(d, p, now)
 }
 
 // borrowAhead borrows in the background. It is called with the desk's mu held.
 func (l *Limiter) borrowAhead(d *desk, p place, now int64) {
 	q := l.borrowing(d, now, 0)
 	if q.lend == 0 || !l.background(func(ctx context.Context) {
-		_, a, sent, _ := l.ask(ctx, p, q) // What goes wrong is for who comes when there is nothing left.
+		_, a, sent, out, _ := l.ask(ctx, p, q, l.clock.now()+l.cfg.Timeout.Microseconds()) // What goes wrong is for who comes when there is nothing left.
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.received(l, q, sent, a)
+		l.received(d, p, q, sent, a, out)
 	}) {
-		d.received(l, q, 0, nil)
+		d.gone--
 	}
 }
 
