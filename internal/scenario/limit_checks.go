@@ -99,7 +99,7 @@ func (f *limitFacts) abuserCheck(fig map[string]float64) []Check {
 	}
 	checks := []Check{{
 		Name: CheckAbuserKeptOff, Kind: OfSafety, Want: "an abuser costs at most two calls of Redis per token that it is given", OK: calls <= 2,
-		Got: fmt.Sprintf("%s attempts per second, %s calls per token", number(fig["abuser_attempts_per_s"]), number(calls)),
+		Got: fmt.Sprintf("%.0f attempts per second, %.2f calls per token", fig["abuser_attempts_per_s"], calls),
 	}}
 	return checks
 }

@@ -74,13 +74,16 @@ func (f *limitFacts) parameters() []figureRow {
 
 // chart draws the most that each mode admitted, as bars, up to three times the limit.
 func (f *limitFacts) chart() chart {
-	const most = 3.0
+	const (
+		most   = 3.0
+		beyond = 60 // for the number of a bar that ends where the picture does
+	)
 	c := chart{
 		Width: chartWidth, PlotLeft: plotLeft, PlotWide: plotRight - plotLeft, Title: "The most that was admitted of one user",
-		Heading: fmt.Sprintf("Most admitted in any %v", f.p.Per), Caption: "Before Redis was restarted. The line is the limit.",
+		Heading: fmt.Sprintf("Most admitted in any %v", f.p.Per), Caption: "Before Redis was restarted. The line is the limit; bars end at three times that.",
 	}
 	at := func(n float64) float64 {
-		return unit(plotLeft + min(n/float64(f.p.Max), most)/most*(plotRight-plotLeft))
+		return unit(plotLeft + min(n/float64(f.p.Max), most)/most*(plotRight-plotLeft-beyond))
 	}
 	y := headRoom / 2
 	var said []string
@@ -102,7 +105,11 @@ func (f *limitFacts) chart() chart {
 		if n > limit {
 			c.Rects = append(c.Rects, rect{X: at(limit), Y: y, W: unit(at(n) - at(limit)), H: barHeight, Class: "wrong", Tip: tip})
 		}
-		c.text(at(n)+8, y+barHeight-7, "start", "when", number(n))
+		text := number(n)
+		if n > most*limit {
+			text = "\u2026 " + text
+		}
+		c.text(at(n)+8, y+barHeight-7, "start", "when", text)
 		said = append(said, tip)
 		y += rowPitch - 12
 	}

@@ -15,8 +15,8 @@ const (
 	flushAt   = 0.3 // the scripts are forgotten
 	cutAt     = 0.5 // a fifth of the servers are cut off from Redis
 	healAt    = 0.8
-	restartAt = 2.2 // Redis is restarted, and is empty then
-	playFor   = 2.7
+	restartAt = 2.35 // Redis is restarted, and is empty then
+	playFor   = 2.85
 )
 
 // offBy is how wrong the time of day of the last server is.

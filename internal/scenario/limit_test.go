@@ -145,7 +145,7 @@ func TestLimitsReport(t *testing.T) {
 	require.NotContains(t, string(page), "NaN")
 
 	table := scenario.RateLimitTable(e, scenario.Style{})
-	require.Regexp(t, `(?m)^strict +65000 +1.00 +2.00 +1.00 +100 +100 +0 % +10.0 %$`, table)
+	require.Regexp(t, `(?m)^strict +65000 +1.00 +2.00 +1.00 +100 +100 +0 % +180 +200 +10.0 %$`, table)
 	require.Regexp(t, `(?m)^unsynchronised .* 1000 +2000 +900 % `, table)
 	lanes := scenario.Lanes(e, scenario.Style{ASCII: true})
 	require.Contains(t, lanes, "strict          ==========| 100 of 100\n")

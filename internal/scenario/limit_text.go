@@ -18,8 +18,8 @@ func RateLimitTable(e RateLimitEvidence, s Style) string {
 		return fmt.Sprintf("%.*f", decimals, v)
 	}
 	rows := [][]string{
-		{"", "per s", "p50", "p99", "round trips", "most admitted", "could be", "over the", "normal load"},
-		{"", "", "ms", "ms", "per decision", "in " + f.p.Per.String(), "", "limit", "denied"},
+		{"", "per s", "p50", "p99", "round trips", "most admitted", "could be", "over the", "when Redis", "could be", "normal load"},
+		{"", "", "ms", "ms", "per decision", "in " + f.p.Per.String(), "", "limit", "forgot", "then", "denied"},
 	}
 	for _, mode := range f.p.Modes {
 		over, denied := get(mode, "_over_limit_percent", 0), get(mode, "_normal_denied_percent", 1)
@@ -31,7 +31,7 @@ func RateLimitTable(e RateLimitEvidence, s Style) string {
 		}
 		rows = append(rows, []string{
 			mode, get(mode, "_per_s", 0), get(mode, "_p50_ms", 2), get(mode, "_p99_ms", 2), get(mode, "_round_trips_per_decision", 2),
-			get(mode, "_admitted_max", 0), get(mode, "_bound", 0), over, denied,
+			get(mode, "_admitted_max", 0), get(mode, "_bound", 0), over, get(mode, "_restart_admitted_max", 0), get(mode, "_restart_bound", 0), denied,
 		})
 	}
 	wide := make([]int, len(rows[0]))
@@ -110,14 +110,14 @@ func (e RateLimitEvidence) walkthrough() []Paragraph {
 		{"strict_vs_lock_ratio", "over links that are a millisecond long strict is %s times as fast as a lock for each request"},
 	} {
 		if v, ok := fig[r.name]; ok {
-			said = append(said, fmt.Sprintf(r.text, number(v)))
+			said = append(said, fmt.Sprintf(r.text, fmt.Sprintf("%.1f", v)))
 		}
 	}
 	if len(said) > 0 {
 		tell("Speed", sentence(fmt.Sprintf("with %d callers at one key, %s.", f.p.Callers, strings.Join(said, "; "))))
 	}
 	if f.abused != nil {
-		tell("The abuser", fmt.Sprintf("%s attempts per second at one key cost %s calls of Redis per token that it was given.", number(fig["abuser_attempts_per_s"]), number(fig["abuser_calls_per_interval"])))
+		tell("The abuser", fmt.Sprintf("%s attempts per second at one key cost %s calls of Redis per token that it was given.", fmt.Sprintf("%.0f", fig["abuser_attempts_per_s"]), fmt.Sprintf("%.1f", fig["abuser_calls_per_interval"])))
 	}
 	return told
 }
@@ -133,7 +133,7 @@ func (f *limitFacts) tellMode(mode string, fig map[string]float64) string {
 		text += fmt.Sprintf(" With Redis restarted empty in between, %s of %d.", number(m.ever.Figures["admitted"]), b.Bound+b.Loss)
 	}
 	if v, ok := fig[figureName(mode)+"_normal_denied_percent"]; ok {
-		text += fmt.Sprintf(" Of users who stayed below the limit %s %% were denied.", number(v))
+		text += fmt.Sprintf(" Of the requests of users who stayed below the limit %.1f %% were denied.", v)
 	}
 	if n := m.errors + m.measuredErrors; n > 0 {
 		text += fmt.Sprintf(" %s.", sentence(count(int(n), "error")))
