@@ -49,6 +49,18 @@ type wait struct {
 
 func newWait() any { return &wait{told: make(chan word, 1)} }
 
+// A news is what one of those who wait is to be told, when the desk's mu is not held any more: to wake many takes longer than to serve them.
+type news struct {
+	w    *wait
+	word word
+}
+
+func tell(all []news) {
+	for _, n := range all {
+		n.w.told <- n.word
+	}
+}
+
 // A word is what one who waits is told: a decision; or that Redis cannot be asked; or, if it is neither, to look again.
 type word struct {
 	decision Decision
@@ -122,10 +134,12 @@ func (l *Limiter) lease(ctx context.Context, p place, cost, now, until int64) (D
 			if d.short(left) {
 				l.borrowAhead(d, p, now)
 			}
-			if !first {
-				l.serve(d, p, now) // It was told to look for others, too.
+			var others []news
+			if !first { // It was told to look for others, too.
+				others = l.serve(d, p, now)
 			}
 			d.mu.Unlock()
+			tell(others)
 			return Decision{OK: true, Remaining: left, Source: FromLease}, nil
 		}
 		if d.gone == 0 {
@@ -153,16 +167,15 @@ func (l *Limiter) lease(ctx context.Context, p place, cost, now, until int64) (D
 		d.mu.Lock()
 	}
 	if refusal, refused := l.denied.refuses(l.clock, p.tag, cost); refused {
-		l.serve(d, p, now)
+		others := l.serve(d, p, now)
 		d.mu.Unlock()
+		tell(others)
 		return refusal, nil
 	}
 	q := l.borrowing(d, now, cost)
 	d.mu.Unlock()
 
 	decision, a, sent, out, err := l.ask(ctx, p, q, until)
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	l.received(d, p, q, sent, a, out)
 	return decision, err
 }
@@ -180,14 +193,16 @@ func (l *Limiter) arm(d *desk, now int64) {
 	}
 	d.alarm = time.AfterFunc(left, func() {
 		d.mu.Lock()
-		defer d.mu.Unlock()
 		now := l.clock.now()
-		for len(d.queue) > 0 && d.queue[0].until <= now {
-			d.queue[0].told <- word{out: true}
-			d.queue = d.queue[1:]
+		n := 0
+		for n < len(d.queue) && d.queue[n].until <= now {
+			n++
 		}
+		late := d.leave(n, word{out: true})
 		d.armed = false
 		l.arm(d, now)
+		d.mu.Unlock()
+		tell(late)
 	})
 }
 
@@ -200,20 +215,33 @@ func (l *Limiter) await(ctx context.Context, d *desk, p place, w *wait) (word, e
 	case <-ctx.Done():
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if i := slices.Index(d.queue, w); i >= 0 {
+	i := slices.Index(d.queue, w)
+	if i >= 0 {
 		d.queue = slices.Delete(d.queue, i, i+1)
-	} else if told := <-w.told; told == (word{}) { // It came at the same moment.
-		l.serve(d, p, l.clock.now()) // The next one is to look again, then.
+	}
+	d.mu.Unlock()
+	if i < 0 && <-w.told == (word{}) { // It came at the same moment. The next one is to look again, then.
+		d.mu.Lock()
+		others := l.serve(d, p, l.clock.now())
+		d.mu.Unlock()
+		tell(others)
 	}
 	return word{}, context.Cause(ctx)
 }
 
-// serve tells those who wait what they can be told, and one of them to look again if nobody has gone to borrow. It is called with the desk's mu held.
-func (l *Limiter) serve(d *desk, p place, now int64) {
-	for len(d.queue) > 0 {
+// leave takes the first so many out of the queue, who are all to be told the same. It is called with the desk's mu held.
+func (d *desk) leave(n int, same word) (all []news) {
+	for _, w := range d.queue[:n] {
+		all = append(all, news{w, same})
+	}
+	d.queue = slices.Delete(d.queue, 0, n)
+	return all
+}
+
+// serve takes those out of the queue who can be told something, and one who is to look again if nobody has gone to borrow. It is called with the desk's mu held.
+func (l *Limiter) serve(d *desk, p place, now int64) (all []news) {
+	for _, w := range d.queue {
 		var told word
-		w := d.queue[0]
 		if d.purse.take(now, w.cost) {
 			told.decision = Decision{OK: true, Remaining: d.purse.left(), Source: FromLease}
 		} else if refusal, refused := l.denied.refuses(l.clock, p.tag, w.cost); refused {
@@ -221,15 +249,18 @@ func (l *Limiter) serve(d *desk, p place, now int64) {
 		} else if d.gone > 0 {
 			break
 		}
-		d.queue = d.queue[1:]
-		w.told <- told
-		if told == (word{}) {
+		if all == nil {
+			all = make([]news, 0, len(d.queue))
+		}
+		if all = append(all, news{w, told}); told == (word{}) {
 			break
 		}
 	}
+	d.queue = slices.Delete(d.queue, 0, len(all))
 	if d.gone > 0 && d.short(d.purse.left()) {
 		l.borrowAhead(d, p, now)
 	}
+	return all
 }
 
 const (
@@ -262,10 +293,10 @@ func (l *Limiter) borrowing(d *desk, now, cost int64) question {
 	return q
 }
 
-// received puts what was lent into the purse, and serves those who wait; out says that Redis cannot be asked. It is called with the desk's mu held.
+// received puts what was lent into the purse, and serves those who wait; out says that Redis cannot be asked.
 func (l *Limiter) received(d *desk, p place, q question, sent int64, a *answer, out bool) {
+	d.mu.Lock()
 	d.gone--
-	now := l.clock.now()
 	if a != nil && a.lent > 0 {
 		life := l.life
 		if a.life > 0 {
@@ -273,14 +304,14 @@ func (l *Limiter) received(d *desk, p place, q question, sent int64, a *answer, 
 		}
 		d.purse.add(batch{id: q.id, left: a.lent, deadline: sent + life})
 	}
+	var all []news
 	if out && d.gone == 0 { // What one has found out need not be found out by each.
-		for _, w := range d.queue {
-			w.told <- word{out: true}
-		}
-		d.queue = nil
-		return
+		all = d.leave(len(d.queue), word{out: true})
+	} else {
+		all = l.serve(d, p, l.clock.now())
 	}
-	l.serve(d, p, now)
+	d.mu.Unlock()
+	tell(all)
 }
 
 // borrowAhead borrows in the background. It is called with the desk's mu held.
@@ -288,8 +319,6 @@ func (l *Limiter) borrowAhead(d *desk, p place, now int64) {
 	q := l.borrowing(d, now, 0)
 	if q.lend == 0 || !l.background(func(ctx context.Context) {
 		_, a, sent, out, _ := l.ask(ctx, p, q, l.clock.now()+l.cfg.Timeout.Microseconds()) // What goes wrong is for who comes when there is nothing left.
-		d.mu.Lock()
-		defer d.mu.Unlock()
 		l.received(d, p, q, sent, a, out)
 	}) {
 		d.gone--

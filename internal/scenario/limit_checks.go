@@ -15,6 +15,7 @@ const (
 	CheckAbuserKeptOff    = "abuser-kept-off"
 	CheckControlExceeds   = "control-exceeds"
 	CheckBoundApproached  = "bound-approached"
+	CheckLossShown        = "loss-shown"
 	CheckFaultsHappened   = "faults-happened"
 	CheckLimitsMeasured   = "measured"
 	CheckAdmitsAgain      = "admits-again"
@@ -121,6 +122,19 @@ func (f *limitFacts) evidenceChecks(own []string, fig map[string]float64) []Chec
 			n := m.calm.Figures["admitted"]
 			return fmt.Sprintf("%s of %d", number(n), f.p.Bounds[mode].Bound), n >= 0.8*float64(f.p.Bounds[mode].Bound)
 		}))
+	}
+	if len(own) > 0 {
+		loss := f.each(own, Check{Name: CheckLossShown, Kind: OfEvidence, Want: "when Redis has forgotten, more than its bound is admitted in some mode: the loss could have been too large"}, func(mode string, m *modeFacts) (string, bool) {
+			if m.ever == nil {
+				return "not observed", true
+			}
+			return fmt.Sprintf("%s, bound %d", number(m.ever.Figures["admitted"]), f.p.Bounds[mode].Bound), true
+		})
+		loss.OK = slices.ContainsFunc(own, func(mode string) bool {
+			m := f.modes[mode]
+			return m.ever != nil && m.ever.Figures["admitted"] > float64(f.p.Bounds[mode].Bound)
+		})
+		checks = append(checks, loss)
 	}
 	faults := Check{Name: CheckFaultsHappened, Kind: OfEvidence, Want: "the scripts are flushed, servers are cut off and back, and Redis is restarted", OK: true, Got: "they were"}
 	for _, what := range []string{Began, Flushed, Cut, Heal, Restarting, Restarted} {

@@ -96,7 +96,7 @@ func mustAdmit(ctx context.Context, g gatekeeper, mode string) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w", mode, err)
 	case !ok:
-		return fmt.Errorf("%s: denied, under a limit that is not reached", mode)
+		return fmt.Errorf("%s: denied, under a limit that is not reached: is Redis gone?", mode)
 	}
 	return nil
 }
