@@ -158,7 +158,7 @@ func (f *limitFacts) safeReasons(own []string, fig map[string]float64) (reasons 
 		said = append(said, fmt.Sprintf("%s %s of %d", mode, number(fig[figureName(mode)+"_admitted_max"]), f.p.Bounds[mode].Bound))
 	}
 	if len(said) > 0 {
-		reasons = append(reasons, fmt.Sprintf("most admitted in any %v: %s", f.p.Per, strings.Join(said, ", ")))
+		reasons = append(reasons, fmt.Sprintf("most admitted in any %v: %s", f.p.per(), strings.Join(said, ", ")))
 	}
 	said = nil
 	for _, mode := range f.p.Modes {

@@ -13,7 +13,7 @@ func (e RateLimitEvidence) page(r Result) page {
 	f := deriveLimits(e)
 	p := pageOf(r)
 	p.Command, p.Engine, p.Headline = RateLimitScenario, e.Engine.String(), f.headline(r)
-	p.Title = fmt.Sprintf("%d requests per %v, over %d servers", f.p.Max, f.p.Per, f.p.Servers)
+	p.Title = fmt.Sprintf("%d requests per %v, over %d servers", f.p.Max, f.p.per(), f.p.Servers)
 	p.Zero = "the first requests"
 	p.Tiles, p.Story, p.Charts, p.Parameters = f.tiles(r.Figures), Walkthrough(e), []chart{f.chart()}, f.parameters()
 	for _, ev := range e.Events {
@@ -49,7 +49,7 @@ func (f *limitFacts) tiles(fig map[string]float64) []tile {
 		}
 		return tile{Name: name, Value: "not tried", Note: note}
 	}
-	most := tile{Name: "Most admitted, strict", Value: "not tried", Note: fmt.Sprintf("in any %v, of a limit of %d", f.p.Per, f.p.Max)}
+	most := tile{Name: "Most admitted, strict", Value: "not tried", Note: fmt.Sprintf("in any %v, of a limit of %d", f.p.per(), f.p.Max)}
 	if n, ok := fig["strict_admitted_max"]; ok {
 		most.Value, most.Class = number(n), map[bool]string{true: "good", false: "bad"}[n <= fig["strict_bound"]]
 	}
@@ -63,7 +63,7 @@ func (f *limitFacts) tiles(fig map[string]float64) []tile {
 
 func (f *limitFacts) parameters() []figureRow {
 	rows := []figureRow{
-		{"limit", fmt.Sprintf("%d per %v", f.p.Max, f.p.Per)}, {"users", strconv.Itoa(f.p.Users)}, {"servers", strconv.Itoa(f.p.Servers)}, {"callers", strconv.Itoa(f.p.Callers)},
+		{"limit", fmt.Sprintf("%d per %v", f.p.Max, f.p.per())}, {"users", strconv.Itoa(f.p.Users)}, {"servers", strconv.Itoa(f.p.Servers)}, {"callers", strconv.Itoa(f.p.Callers)},
 		{"leases live", spanOf(f.p.Life)},
 	}
 	for _, on := range slices.Sorted(maps.Keys(f.p.On)) {
@@ -80,7 +80,7 @@ func (f *limitFacts) chart() chart {
 	)
 	c := chart{
 		Width: chartWidth, PlotLeft: plotLeft, PlotWide: plotRight - plotLeft, Title: "The most that was admitted of one user",
-		Heading: fmt.Sprintf("Most admitted in any %v", f.p.Per), Caption: "Before Redis was restarted. The line is the limit; bars end at three times that.",
+		Heading: fmt.Sprintf("Most admitted in any %v", f.p.per()), Caption: "Before Redis was restarted. The line is the limit; bars end at three times that.",
 	}
 	at := func(n float64) float64 {
 		return unit(plotLeft + min(n/float64(f.p.Max), most)/most*(plotRight-plotLeft-beyond))

@@ -19,7 +19,7 @@ func RateLimitTable(e RateLimitEvidence, s Style) string {
 	}
 	rows := [][]string{
 		{"", "per s", "p50", "p99", "round trips", "most admitted", "could be", "over the", "when Redis", "could be", "normal load"},
-		{"", "", "ms", "ms", "per decision", "in " + f.p.Per.String(), "", "limit", "forgot", "then", "denied"},
+		{"", "", "ms", "ms", "per decision", "in " + f.p.per(), "", "limit", "forgot", "then", "denied"},
 	}
 	for _, mode := range f.p.Modes {
 		over, denied := get(mode, "_over_limit_percent", 0), get(mode, "_normal_denied_percent", 1)
@@ -99,7 +99,7 @@ func (e RateLimitEvidence) walkthrough() []Paragraph {
 			told = append(told, Paragraph{Topic: topic, Text: text})
 		}
 	}
-	tell("The limit", fmt.Sprintf("%d requests per %v of each of %d users, over %d servers, each a process of its own; on %s.", f.p.Max, f.p.Per, f.p.Users, f.p.Servers, f.p.about()))
+	tell("The limit", fmt.Sprintf("%d requests per %v of each of %d users, over %d servers, each a process of its own; on %s.", f.p.Max, f.p.per(), f.p.Users, f.p.Servers, f.p.about()))
 	for _, mode := range f.p.Modes {
 		tell(mode, f.tellMode(mode, fig))
 	}
@@ -128,7 +128,7 @@ func (f *limitFacts) tellMode(mode string, fig map[string]float64) string {
 		return ""
 	}
 	what := map[bool]string{true: "declared", false: "possible if all clocks agree"}[ownMode(mode)]
-	text := fmt.Sprintf("At most %s admitted of a user in any %v (%s), where %d are %s.", number(m.calm.Figures["admitted"]), f.p.Per, m.calm.Detail, b.Bound, what)
+	text := fmt.Sprintf("At most %s admitted of a user in any %v (%s), where %d are %s.", number(m.calm.Figures["admitted"]), f.p.per(), m.calm.Detail, b.Bound, what)
 	if m.ever != nil && m.ever.Figures["admitted"] > m.calm.Figures["admitted"] {
 		text += fmt.Sprintf(" With Redis restarted empty in between, %s of %d.", number(m.ever.Figures["admitted"]), b.Bound+b.Loss)
 	}
