@@ -69,8 +69,10 @@ func TestNobodyWaitsForLongerThanTheTimeout(t *testing.T) {
 				require.EqualValues(t, 1, l.Stats().Outages)
 				require.Less(t, l.Stats().Questions, uint64(3000))
 				b.cut(false, false)
-				time.Sleep(3 * time.Second)
-				require.True(t, allow(t, l, c.key(0)).OK)
+				for tries := 0; !allow(t, l, c.key(0)).OK; tries++ { // A connection that was made meanwhile is mute for ever: it costs whoever gets it a timeout.
+					require.Less(t, tries, 50)
+					time.Sleep(time.Second)
+				}
 			})
 		})
 	}
