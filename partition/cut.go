@@ -34,12 +34,13 @@ func (c *Cut) Kind() Kind { return c.kind }
 // Direction returns the direction that is cut.
 func (c *Cut) Direction() Direction { return c.direction }
 
-// begin notes that the fault is in force.
-func (c *Cut) begin() {
+// begin notes that the fault is in force, which came about after so many connections had ended: those that it ended itself are its own.
+func (c *Cut) begin(ended int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.started = time.Now()
 	c.before, c.counted = c.link.wire.traffic()
+	c.before.Closed = ended
 }
 
 // Started returns when the fault was in force: from then on nothing crossed that it stops. It is measured, not planned.

@@ -75,10 +75,11 @@ func (l *Link) Cut(ctx context.Context, kind Kind, direction Direction) (*Cut, e
 		return nil, &AlreadyCutError{Link: l.name, Kind: current.kind, Direction: current.direction, Since: current.Started()}
 	}
 	c := &Cut{link: l, fault: f, kind: kind, direction: direction}
+	was, _ := l.wire.traffic()
 	if err := f.inject(ctx, l.wire, direction); err != nil {
 		return nil, l.abandon(ctx, c, err)
 	}
-	c.begin()
+	c.begin(was.Closed)
 	l.setCut(c)
 	l.timeline.Record(Event{At: c.Started(), Who: l.name, What: EventCut, Detail: fmt.Sprintf("%s %s", kind, direction)})
 	return c, nil

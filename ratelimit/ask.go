@@ -7,30 +7,37 @@ import (
 	"time"
 )
 
-// ask asks Redis, unless it is known what it would say or nobody may ask now. The answer is nil if there was none; sent is by when it was not sent yet.
-func (l *Limiter) ask(ctx context.Context, p place, q question) (_ Decision, _ *answer, sent int64, err error) {
+// ask asks Redis, unless it is known what it would say or nobody may ask now, and waits until a time at most. The answer is nil if there was none, and out says that this is because Redis
+// cannot be asked; sent is by when the question was not sent yet.
+func (l *Limiter) ask(ctx context.Context, p place, q question, until int64) (_ Decision, _ *answer, sent int64, out bool, err error) {
 	cost := max(q.direct, 1)
-	refusal, refused, goes, err := l.denied.look(ctx, l.clock, p.tag, cost)
-	if refused || err != nil {
-		return refusal, nil, 0, err
+	v, err := l.denied.look(ctx, l.clock, p.tag, cost, until)
+	switch {
+	case err != nil:
+		return Decision{}, nil, 0, false, err
+	case v.out:
+		return l.decideAlone(p, q), nil, 0, true, nil
+	case v.refused:
+		return v.refusal, nil, 0, false, nil
 	}
-	d, a, sent, err := l.askRedis(ctx, p, q)
-	if goes != nil {
-		l.denied.back(p.tag, cost, sent, a, goes)
+	d, a, sent, err := l.askRedis(ctx, p, q, until)
+	out = a == nil && err == nil
+	if v.goes != nil {
+		l.denied.back(p.tag, cost, sent, a, out, v.goes)
 	} else if a != nil && a.retry > 0 {
 		l.denied.learn(p.tag, cost, sent, a)
 	}
-	return d, a, sent, err
+	return d, a, sent, out, err
 }
 
-func (l *Limiter) askRedis(ctx context.Context, p place, q question) (_ Decision, _ *answer, sent int64, err error) {
+func (l *Limiter) askRedis(ctx context.Context, p place, q question, until int64) (_ Decision, _ *answer, sent int64, err error) {
 	sent = l.clock.now()
 	b := l.breaker(p)
 	may, tries := b.may(sent, l.cfg.Timeout.Microseconds())
 	if !may {
 		return l.decideAlone(p, q), nil, 0, nil
 	}
-	a, err := l.flow(p).ask(ctx, p, q)
+	a, err := l.flow(p).ask(ctx, p, q, until-sent)
 	l.stats.asked(1)
 	if err := l.judge(ctx, b, tries, sent, err); err != nil {
 		if errors.Is(err, errOutage) {

@@ -31,5 +31,5 @@ func (c *clock) now() int64 {
 	return c.start.UnixMicro() + (went + time.Duration(c.slept.Load())).Microseconds()
 }
 
-// of returns the time at which t was read from the system, or a later one if the machine was suspended since.
+// of returns the time at which t was read from the system, or a later one if the machine was suspended since. A microsecond more or less is noise, another time for the same t too.
 func (c *clock) of(t time.Time) int64 { return c.now() - time.Since(t).Microseconds() }

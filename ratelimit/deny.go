@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+	"time"
 )
 
 // A denyCache remembers until when Redis will deny, so that who asks again and again is answered here. It is exact: what is kept is the time that Redis itself named, and nothing
@@ -28,11 +29,24 @@ const maxDenials = 1024
 
 // A denial is what Redis said about one key.
 type denial struct {
-	cost  int64         // that was refused, and with it all that cost more
-	until int64         // by this server's clock
-	reset int64         // when the key is as new
-	spare int64         // when the time has come: how many there are for those who need not wait for who has gone to ask
-	asked chan struct{} // closed when who has gone to ask is back; nil when nobody has gone
+	cost  int64    // that was refused, and with it all that cost more
+	until int64    // by this server's clock
+	reset int64    // when the key is as new
+	spare int64    // when the time has come: how many there are for those who need not wait for who has gone to ask
+	asked *inquiry // of who has gone to ask; nil when nobody has
+}
+
+// An inquiry is what the others wait for while one has gone to ask.
+type inquiry struct {
+	back chan struct{} // closed when he is back
+	out  bool          // Redis cannot be asked: nobody needs to find that out once more; set before back is closed
+}
+
+// A view is what a denyCache makes of a request: it is refused; or Redis cannot be asked, as somebody found out for all; or it is to be asked, perhaps for others too.
+type view struct {
+	refusal      Decision
+	refused, out bool
+	goes         *denial // what has to be brought back, whether it was answered or not
 }
 
 func newDenyCache() *denyCache {
@@ -47,39 +61,51 @@ func (d *denyCache) shard(key string) *denyShard {
 	return &d.shards[maphash.String(d.seed, key)%uint64(len(d.shards))]
 }
 
-// look returns a refusal, or that its caller is to ask. One that goes for others, too, is given what it has to bring back, whether it was answered or not.
-// It waits for who has gone before, and fails with the cause of ctx.
-func (d *denyCache) look(ctx context.Context, c *clock, key string, cost int64) (_ Decision, refused bool, goes *denial, err error) {
+// look returns what is known. It waits for who has gone before, until a time at most, and fails with the cause of ctx.
+func (d *denyCache) look(ctx context.Context, c *clock, key string, cost, until int64) (view, error) {
 	s := d.shard(key)
 	for {
 		s.mu.Lock()
 		e := s.keys[key]
 		if e == nil || e.cost > cost { // Nothing is known of so few.
 			s.mu.Unlock()
-			return Decision{}, false, nil, nil
+			return view{}, nil
 		}
-		if now := c.now(); now < e.until {
+		now := c.now()
+		if now < e.until {
 			decision := e.decision(now)
 			s.mu.Unlock()
-			return decision, true, nil, nil
+			return view{refusal: decision, refused: true}, nil
 		}
 		asked := e.asked
 		switch {
 		case e.spare >= cost:
 			e.spare -= cost
 			s.mu.Unlock()
-			return Decision{}, false, nil, nil
+			return view{}, nil
 		case asked == nil:
-			e.asked = make(chan struct{})
+			e.asked = &inquiry{back: make(chan struct{})}
 			s.mu.Unlock()
-			return Decision{}, false, e, nil
+			return view{goes: e}, nil
 		}
 		s.mu.Unlock()
-		select {
-		case <-asked:
-		case <-ctx.Done():
-			return Decision{}, false, nil, context.Cause(ctx)
+		if out, err := asked.wait(ctx, until-now); out || err != nil {
+			return view{out: out}, err
 		}
+	}
+}
+
+// wait waits for who has gone to ask, and reports whether Redis cannot be asked, as far as one can tell who waits for so many microseconds.
+func (i *inquiry) wait(ctx context.Context, left int64) (out bool, err error) {
+	t := time.NewTimer(micros(left))
+	defer t.Stop()
+	select {
+	case <-i.back:
+		return i.out, nil
+	case <-t.C:
+		return true, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
 	}
 }
 
@@ -127,12 +153,13 @@ func (s *denyShard) learnLocked(key string, cost, sent int64, a *answer) {
 	}
 }
 
-// back ends the errand of who has gone to ask. The answer is nil if there was none.
-func (d *denyCache) back(key string, cost, sent int64, a *answer, e *denial) {
+// back ends the errand of who has gone to ask. The answer is nil if there was none, and out says that this is because Redis cannot be asked.
+func (d *denyCache) back(key string, cost, sent int64, a *answer, out bool, e *denial) {
 	s := d.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(e.asked)
+	e.asked.out = out
+	close(e.asked.back)
 	e.asked = nil
 	switch {
 	case a == nil: // The next one may try.

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -16,22 +15,25 @@ import (
 // It is safe for concurrent use. The zero flow is not ready.
 type flow struct {
 	client  redis.UniversalClient
-	timeout time.Duration
+	timeout int64 // microseconds
 
-	mu      sync.Mutex // guards all below
-	under   int        // ways that are being gone
-	waiting []*errand
+	mu       sync.Mutex // guards all below
+	under    int        // ways that are being gone
+	waiting  []*errand
+	carriers int        // goroutines of this flow
+	idle     *sync.Cond // when there are none
 }
 
 // An errand is a question that waits to be put.
 type errand struct {
-	ctx   context.Context
 	place place
 	q     question
+	done  chan result // with room for one, which nobody may read
+}
 
+type result struct {
 	answer answer
 	err    error
-	done   chan bool // true: it is answered; false: go, and take along who waits
 }
 
 // ways is how many pipelines, or single questions, are under way at once. With fewer a question waits longer for one that leaves, at worst an eighth of a round trip now; with more there are
@@ -41,89 +43,94 @@ const ways = 8
 // together is how many questions go at once: so many that more would save little, and few enough that they keep nobody waiting.
 const together = 128
 
-// ask puts a question, and waits for the answer. It fails with the cause of ctx while it waits for others.
-func (f *flow) ask(ctx context.Context, p place, q question) (answer, error) {
+func (f *flow) open(client redis.UniversalClient, timeout int64) {
+	f.client, f.timeout, f.idle = client, timeout, sync.NewCond(&f.mu)
+}
+
+// ask puts a question, and waits for the answer, but no longer than left microseconds. It fails with the cause of ctx when that ends.
+func (f *flow) ask(ctx context.Context, p place, q question, left int64) (answer, error) {
+	within, cancel := context.WithTimeout(ctx, micros(left))
+	defer cancel()
 	f.mu.Lock()
 	if f.under < ways {
 		f.under++
 		f.mu.Unlock()
 		defer f.leave()
-		within, cancel := context.WithTimeout(ctx, f.timeout)
-		defer cancel()
 		return ask(within, f.client, p, q)
 	}
-	e := &errand{ctx: ctx, place: p, q: q, done: make(chan bool, 1)}
+	e := &errand{place: p, q: q, done: make(chan result, 1)}
 	f.waiting = append(f.waiting, e)
 	f.mu.Unlock()
 	select {
-	case answered := <-e.done:
-		if !answered {
-			f.lead(e)
+	case r := <-e.done:
+		return r.answer, r.err
+	case <-within.Done():
+		f.mu.Lock()
+		if i := slices.Index(f.waiting, e); i >= 0 {
+			f.waiting = slices.Delete(f.waiting, i, i+1)
 		}
-		return e.answer, e.err
-	case <-ctx.Done():
-		f.abandon(e)
-		return answer{}, context.Cause(ctx)
+		f.mu.Unlock()
+		return answer{}, context.Cause(within)
 	}
 }
 
-// leave ends a way, and sends the next one on it.
+// leave ends a caller's way, and sends those on it that wait.
 func (f *flow) leave() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if all := f.nextLocked(); all != nil {
+		f.carriers++
+		go f.carry(all)
+	}
+}
+
+// nextLocked takes those that go together, or ends a way if nobody waits.
+func (f *flow) nextLocked() []*errand {
 	if len(f.waiting) == 0 {
 		f.under--
-		return
+		return nil
 	}
-	next := f.waiting[0]
-	f.waiting = slices.Delete(f.waiting, 0, 1)
-	next.done <- false // There is room: it is the first that is put there, unless it goes along with others, and then it does not wait any more.
-}
-
-// abandon takes an errand back whose caller waits no longer. If it was just told to go, another one goes instead; if it has gone along with others, nobody reads its answer.
-func (f *flow) abandon(e *errand) {
-	f.mu.Lock()
-	if i := slices.Index(f.waiting, e); i >= 0 {
-		f.waiting = slices.Delete(f.waiting, i, i+1)
-	}
-	f.mu.Unlock()
-	select {
-	case answered := <-e.done:
-		if !answered {
-			f.leave()
-		}
-	default:
-	}
-}
-
-// lead puts the questions of an errand and of those that wait.
-func (f *flow) lead(first *errand) {
-	f.mu.Lock()
-	n := min(len(f.waiting), together-1)
-	all := append([]*errand{first}, f.waiting[:n]...)
+	n := min(len(f.waiting), together)
+	all := slices.Clone(f.waiting[:n])
 	f.waiting = slices.Delete(f.waiting, 0, n)
-	f.mu.Unlock()
-	defer f.leave()
-	if len(all) == 1 {
-		within, cancel := context.WithTimeout(first.ctx, f.timeout)
-		defer cancel()
-		first.answer, first.err = ask(within, f.client, first.place, first.q)
-		return
-	}
-	places, qs := make([]place, len(all)), make([]question, len(all))
-	for i, e := range all {
-		places[i], qs[i] = e.place, e.q
-	}
-	// That one of them gives up must not fail the others.
-	within, cancel := context.WithTimeout(context.WithoutCancel(first.ctx), f.timeout)
-	defer cancel()
-	answers, errs := askAll(within, f.client, places, qs)
-	for i, e := range all {
-		e.answer, e.err = answers[i], errs[i]
-		if i > 0 {
-			e.done <- true
+	return all
+}
+
+// carry goes one way, as long as anybody waits. Errands are carried by nobody's caller, so that one who gives up does not take others along, and nobody works for others longer than for himself.
+func (f *flow) carry(all []*errand) {
+	for all != nil {
+		within, cancel := context.WithTimeout(context.Background(), micros(f.timeout))
+		if len(all) == 1 {
+			a, err := ask(within, f.client, all[0].place, all[0].q)
+			all[0].done <- result{a, err}
+		} else {
+			places, qs := make([]place, len(all)), make([]question, len(all))
+			for i, e := range all {
+				places[i], qs[i] = e.place, e.q
+			}
+			answers, errs := askAll(within, f.client, places, qs)
+			for i, e := range all {
+				e.done <- result{answers[i], errs[i]}
+			}
 		}
+		cancel()
+		// Those that are answered often have another question. Let them put it before this way is given to the next one, or they would wait for a round trip.
+		runtime.Gosched()
+		f.mu.Lock()
+		if all = f.nextLocked(); all == nil {
+			if f.carriers--; f.carriers == 0 {
+				f.idle.Broadcast()
+			}
+		}
+		f.mu.Unlock()
 	}
-	// Those that are answered often have another question. Let them put it before this way is given to the next one, or they would wait for a round trip.
-	runtime.Gosched()
+}
+
+// wait waits until no goroutine of this flow runs any more. Nobody asks any more when it is called, but those who do already.
+func (f *flow) wait() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.carriers > 0 {
+		f.idle.Wait()
+	}
 }

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -32,9 +33,38 @@ type Lease struct {
 type desk struct {
 	mu      sync.Mutex // guards all below
 	purse   purse
-	gone    int           // how many have gone to borrow
-	back    chan struct{} // closed when one of them is back; nil when nobody waits for that
-	touched int64         // when somebody was here last
+	gone    int     // how many have gone to borrow
+	queue   []*wait // of those who wait for what they bring, who came first first
+	alarm   *time.Timer
+	armed   bool  // the alarm rings when the first of the queue has waited for long enough, or before that
+	touched int64 // when somebody was here last
+}
+
+// A wait is that of one caller.
+type wait struct {
+	cost  int64
+	until int64
+	told  chan word // with room for one
+}
+
+func newWait() any { return &wait{told: make(chan word, 1)} }
+
+// A news is what one of those who wait is to be told, when the desk's mu is not held any more: to wake many takes longer than to serve them.
+type news struct {
+	w    *wait
+	word word
+}
+
+func tell(all []news) {
+	for _, n := range all {
+		n.w.told <- n.word
+	}
+}
+
+// A word is what one who waits is told: a decision; or that Redis cannot be asked; or, if it is neither, to look again.
+type word struct {
+	decision Decision
+	out      bool
 }
 
 // desks are those of all keys that were used of late. They are safe for concurrent use; the zero desks are not ready.
@@ -85,7 +115,7 @@ func (s *deskShard) sweepLocked(now, life int64) {
 			if !k.mu.TryLock() {
 				continue // Somebody is there.
 			}
-			if k.gone == 0 && now-k.touched >= idle {
+			if k.gone == 0 && len(k.queue) == 0 && now-k.touched >= idle {
 				delete(s.keys, key)
 			}
 			k.mu.Unlock()
@@ -93,49 +123,144 @@ func (s *deskShard) sweepLocked(now, life int64) {
 	}
 }
 
-// lease admits by what is lent to this server, and borrows when there is none.
-func (l *Limiter) lease(ctx context.Context, p place, cost int64) (Decision, error) {
-	now := l.clock.now()
+// lease admits by what is lent to this server, and borrows when there is none; until a time at most.
+func (l *Limiter) lease(ctx context.Context, p place, cost, now, until int64) (Decision, error) {
 	d := l.desks.at(p.tag, now, l.life)
 	d.mu.Lock()
-	for {
+	for first := true; ; first = false {
 		d.touched = now
-		if d.purse.take(now, cost) {
+		if (len(d.queue) == 0 || !first) && d.purse.take(now, cost) { // Who comes now does not go before those who wait.
 			left := d.purse.left()
 			if d.short(left) {
 				l.borrowAhead(d, p, now)
 			}
+			var others []news
+			if !first { // It was told to look for others, too.
+				others = l.serve(d, p, now)
+			}
 			d.mu.Unlock()
+			tell(others)
 			return Decision{OK: true, Remaining: left, Source: FromLease}, nil
 		}
 		if d.gone == 0 {
 			break
 		}
-		if d.back == nil {
-			d.back = make(chan struct{})
+		w := l.waits.Get().(*wait)
+		w.cost, w.until = cost, until
+		if first {
+			d.queue = append(d.queue, w)
+		} else {
+			d.queue = slices.Insert(d.queue, 0, w)
 		}
-		back := d.back
+		l.arm(d, now)
 		d.mu.Unlock()
-		select {
-		case <-back:
-		case <-ctx.Done():
-			return Decision{}, context.Cause(ctx)
+		told, err := l.await(ctx, d, p, w)
+		switch {
+		case err != nil:
+			return Decision{}, err
+		case told.out:
+			return l.decideAlone(p, question{direct: cost}), nil
+		case told.decision.Source != 0:
+			return told.decision, nil
 		}
 		now = l.clock.now()
 		d.mu.Lock()
 	}
 	if refusal, refused := l.denied.refuses(l.clock, p.tag, cost); refused {
+		others := l.serve(d, p, now)
 		d.mu.Unlock()
+		tell(others)
 		return refusal, nil
 	}
 	q := l.borrowing(d, now, cost)
 	d.mu.Unlock()
 
-	decision, a, sent, err := l.ask(ctx, p, q)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.received(l, q, sent, a)
+	decision, a, sent, out, err := l.ask(ctx, p, q, until)
+	l.received(d, p, q, sent, a, out)
 	return decision, err
+}
+
+// arm sees to it that nobody waits for too long. One alarm for all costs less than one for each. It is called with the desk's mu held.
+func (l *Limiter) arm(d *desk, now int64) {
+	if d.armed || len(d.queue) == 0 {
+		return
+	}
+	d.armed = true
+	left := micros(d.queue[0].until - now)
+	if d.alarm != nil {
+		d.alarm.Reset(left)
+		return
+	}
+	d.alarm = time.AfterFunc(left, func() {
+		d.mu.Lock()
+		now := l.clock.now()
+		n := 0
+		for n < len(d.queue) && d.queue[n].until <= now {
+			n++
+		}
+		late := d.leave(n, word{out: true})
+		d.armed = false
+		l.arm(d, now)
+		d.mu.Unlock()
+		tell(late)
+	})
+}
+
+// await waits for a word, or until ctx ends.
+func (l *Limiter) await(ctx context.Context, d *desk, p place, w *wait) (word, error) {
+	defer l.waits.Put(w) // Nobody knows it any more then, and nothing is in its channel.
+	select {
+	case told := <-w.told:
+		return told, nil
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	i := slices.Index(d.queue, w)
+	if i >= 0 {
+		d.queue = slices.Delete(d.queue, i, i+1)
+	}
+	d.mu.Unlock()
+	if i < 0 && <-w.told == (word{}) { // It came at the same moment. The next one is to look again, then.
+		d.mu.Lock()
+		others := l.serve(d, p, l.clock.now())
+		d.mu.Unlock()
+		tell(others)
+	}
+	return word{}, context.Cause(ctx)
+}
+
+// leave takes the first so many out of the queue, who are all to be told the same. It is called with the desk's mu held.
+func (d *desk) leave(n int, same word) (all []news) {
+	for _, w := range d.queue[:n] {
+		all = append(all, news{w, same})
+	}
+	d.queue = slices.Delete(d.queue, 0, n)
+	return all
+}
+
+// serve takes those out of the queue who can be told something, and one who is to look again if nobody has gone to borrow. It is called with the desk's mu held.
+func (l *Limiter) serve(d *desk, p place, now int64) (all []news) {
+	for _, w := range d.queue {
+		var told word
+		if d.purse.take(now, w.cost) {
+			told.decision = Decision{OK: true, Remaining: d.purse.left(), Source: FromLease}
+		} else if refusal, refused := l.denied.refuses(l.clock, p.tag, w.cost); refused {
+			told.decision = refusal
+		} else if d.gone > 0 {
+			break
+		}
+		if all == nil {
+			all = make([]news, 0, len(d.queue))
+		}
+		if all = append(all, news{w, told}); told == (word{}) {
+			break
+		}
+	}
+	d.queue = slices.Delete(d.queue, 0, len(all))
+	if d.gone > 0 && d.short(d.purse.left()) {
+		l.borrowAhead(d, p, now)
+	}
+	return all
 }
 
 const (
@@ -168,33 +293,35 @@ func (l *Limiter) borrowing(d *desk, now, cost int64) question {
 	return q
 }
 
-// received puts what was lent into the purse. It is called with the desk's mu held.
-func (d *desk) received(l *Limiter, q question, sent int64, a *answer) {
+// received puts what was lent into the purse, and serves those who wait; out says that Redis cannot be asked.
+func (l *Limiter) received(d *desk, p place, q question, sent int64, a *answer, out bool) {
+	d.mu.Lock()
 	d.gone--
-	if d.back != nil {
-		close(d.back)
-		d.back = nil
+	if a != nil && a.lent > 0 {
+		life := l.life
+		if a.life > 0 {
+			life = min(life, within(a.life))
+		}
+		d.purse.add(batch{id: q.id, left: a.lent, deadline: sent + life})
 	}
-	if a == nil || a.lent == 0 {
-		return
+	var all []news
+	if out && d.gone == 0 { // What one has found out need not be found out by each.
+		all = d.leave(len(d.queue), word{out: true})
+	} else {
+		all = l.serve(d, p, l.clock.now())
 	}
-	life := l.life
-	if a.life > 0 {
-		life = min(life, within(a.life))
-	}
-	d.purse.add(batch{id: q.id, left: a.lent, deadline: sent + life})
+	d.mu.Unlock()
+	tell(all)
 }
 
 // borrowAhead borrows in the background. It is called with the desk's mu held.
 func (l *Limiter) borrowAhead(d *desk, p place, now int64) {
 	q := l.borrowing(d, now, 0)
 	if q.lend == 0 || !l.background(func(ctx context.Context) {
-		_, a, sent, _ := l.ask(ctx, p, q) // What goes wrong is for who comes when there is nothing left.
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.received(l, q, sent, a)
+		_, a, sent, out, _ := l.ask(ctx, p, q, l.clock.now()+l.cfg.Timeout.Microseconds()) // What goes wrong is for who comes when there is nothing left.
+		l.received(d, p, q, sent, a, out)
 	}) {
-		d.received(l, q, 0, nil)
+		d.gone--
 	}
 }
 

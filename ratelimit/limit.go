@@ -9,7 +9,7 @@ import (
 type Limit struct {
 	// Max is how many are admitted per Per: at least 1.
 	Max int64
-	// Per is the period, above 0 and of whole microseconds.
+	// Per is the period, above 0, of whole microseconds, and of 71 years at most.
 	Per time.Duration
 	// Kind says what "per" means, which is most of what limiters differ in: see [Rolling], [Bucket] and [FixedWindow]. Nil means Rolling.
 	Kind Kind
@@ -78,6 +78,8 @@ func (l Limit) rule() (rule, error) {
 		return nil, l.wrong("Per", "of whole microseconds")
 	case l.Max > exact:
 		return nil, l.wrong("Max", "at most 2^51")
+	case l.Per.Microseconds() > exact:
+		return nil, l.wrong("Per", "at most 2^51 microseconds")
 	}
 	r, err := l.kind().rule(l.Max, l.Per.Microseconds())
 	if err != nil {

@@ -130,6 +130,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		"no period":              {Max: 10},
 		"a negative period":      {Max: 10, Per: -time.Second},
 		"half a microsecond":     {Max: 10, Per: 1500 * time.Nanosecond},
+		"a period of a life":     {Max: 10, Per: 80 * 365 * 24 * time.Hour},
 		"a negative burst":       {Max: 10, Per: time.Second, Kind: ratelimit.Bucket{Burst: -5}},
 		"a burst that is huge":   {Max: 10, Per: time.Second, Kind: ratelimit.Bucket{Burst: math.MaxInt64}},
 		"too large to be exact":  {Max: math.MaxInt64, Per: time.Second},

@@ -29,7 +29,7 @@ type LocalShare struct {
 	Servers Servers
 }
 
-// Servers tells how many servers share a limit. It is called for each decision of a [LocalShare], by many goroutines, and should be quick.
+// Servers tells how many servers share a limit. It is called for each decision of a [LocalShare], by one goroutine at a time, and must be quick: the others wait.
 type Servers interface {
 	// Servers returns how many there are at this moment, this one included, and since when it has been that many. It returns 0 if that is not known, or if this one does not count:
 	// then it admits nothing. For the limit to hold, no two servers that count at one moment may be told a number below that of all that do.
@@ -53,12 +53,7 @@ func (Open) decide(*Limiter, string, int64) Decision { return Decision{OK: true,
 func (Open) most(*Limiter, int64, int) int64 { return Unbounded }
 
 func (s LocalShare) decide(l *Limiter, key string, cost int64) Decision {
-	n, since := s.Servers.Servers()
-	began := int64(0)
-	if !since.IsZero() {
-		began = l.clock.of(since)
-	}
-	d := l.shares.decide(l.clock.now(), key, cost, int64(max(n, 0)), began)
+	d := l.shares.ask(l.clock, s.Servers, key, cost)
 	if !d.OK && d.RetryAfter == 0 { // By this share never; but Redis may be back by then.
 		d.RetryAfter = l.nextTry()
 	}

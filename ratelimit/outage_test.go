@@ -3,11 +3,13 @@ package ratelimit_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/zkkit/zkkit/ratelimit"
@@ -233,4 +235,33 @@ func TestImpatientCallersNoticeAnOutage(t *testing.T) {
 		require.EqualValues(t, 1, l.Stats().Outages)
 		require.Less(t, errs, 15, "three, and those that tried again")
 	})
+}
+
+// A share is given out once, however often it is asked since when there are so many servers. What two readings of a clock make of one moment shows only where the clock goes on.
+func TestAShareIsGivenOutOnce(t *testing.T) {
+	for name, limit := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			limit.Per = 10 * time.Second
+			g := &group{}
+			nowhere := redis.NewClient(&redis.Options{
+				Addr: "127.0.0.1:1", ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1, Dialer: func(context.Context, string, string) (net.Conn, error) { return nil, errLost },
+			})
+			defer nowhere.Close()
+			l := limiter(t, nowhere, limit, ratelimit.Config{Outage: ratelimit.LocalShare{Servers: g}})
+			ratelimit.Age(l, 20*time.Second)
+			for range 10 { // Until it knows that there is no Redis.
+				require.False(t, allow(t, l, "alice").OK)
+			}
+			g.mu.Lock()
+			g.n, g.since = 2, time.Now().Add(-20*time.Second) // So long ago that the share is there.
+			g.mu.Unlock()
+			admitted := 0
+			for began := time.Now(); time.Since(began) < 300*time.Millisecond; {
+				if allow(t, l, "alice").OK {
+					admitted++
+				}
+			}
+			require.Equal(t, 5, admitted)
+		})
+	}
 }

@@ -106,12 +106,12 @@ func TestSharesAreBounded(t *testing.T) {
 	s.room = 3
 	now := start
 	for i := range 3 {
-		require.True(t, s.decide(now, fmt.Sprint(i), 1, 2, 0).OK)
+		require.True(t, s.decideLocked(now, fmt.Sprint(i), 1, 2, 0).OK)
 	}
-	require.False(t, s.decide(now, "more", 1, 2, 0).OK)
-	require.True(t, s.decide(now, "1", 1, 2, 0).OK)
+	require.False(t, s.decideLocked(now, "more", 1, 2, 0).OK)
+	require.True(t, s.decideLocked(now, "1", 1, 2, 0).OK)
 	now += 2 * sweepEvery
-	require.True(t, s.decide(now, "more", 1, 2, 0).OK, "the others are as new by now, and forgotten")
+	require.True(t, s.decideLocked(now, "more", 1, 2, 0).OK, "the others are as new by now, and forgotten")
 	require.Len(t, s.keys, 1)
 }
 

@@ -60,6 +60,7 @@ type Limiter struct {
 	clock    *clock
 	denied   *denyCache
 	desks    *desks
+	waits    sync.Pool // of *wait: a new one for each costs more than what a lease saves
 	shares   *shares
 	breakers []breaker // by stretches of slots in a cluster, else one
 	flows    []flow    // the same
@@ -84,7 +85,7 @@ func New(client redis.UniversalClient, limit Limit, cfg Config) (*Limiter, error
 	l := &Limiter{
 		client: client, limit: limit, cfg: cfg, whole: whole,
 		life: cfg.Lease.Life.Microseconds(), clock: startClock(), denied: newDenyCache(), desks: newDesks(),
-		breakers: make([]breaker, 1),
+		waits: sync.Pool{New: newWait}, breakers: make([]breaker, 1),
 	}
 	parts, err := limit.divide(cfg.Spread)
 	if err != nil {
@@ -107,7 +108,7 @@ func New(client redis.UniversalClient, limit Limit, cfg Config) (*Limiter, error
 	}
 	l.flows = make([]flow, len(l.breakers))
 	for i := range l.flows {
-		l.flows[i].client, l.flows[i].timeout = client, cfg.Timeout
+		l.flows[i].open(client, cfg.Timeout.Microseconds())
 	}
 	l.closed, l.close = context.WithCancelCause(context.Background())
 	return l, nil
@@ -183,13 +184,15 @@ func (p place) name() string { return p.room.prefix + p.tag + p.room.suffix }
 // decide finds the place, and asks whoever knows.
 func (l *Limiter) decide(ctx context.Context, key string, n int64) (Decision, error) {
 	p, refusal, refused := l.choose(key, n)
+	now := l.clock.now()
+	until := now + l.cfg.Timeout.Microseconds()
 	switch {
 	case l.lends():
-		return l.lease(ctx, p, n) // There may be something left of what was lent.
+		return l.lease(ctx, p, n, now, until) // There may be something left of what was lent.
 	case refused:
 		return refusal, nil
 	}
-	d, _, _, err := l.ask(ctx, p, question{direct: n})
+	d, _, _, _, err := l.ask(ctx, p, question{direct: n}, until)
 	return d, err
 }
 
@@ -206,12 +209,15 @@ func (l *Limiter) background(f func(ctx context.Context)) bool {
 	return true
 }
 
-// Close ends what the limiter does in the background, and waits for it. What was lent to it expires. The client stays open: it is its owner's. Decisions fail with [ErrClosed] then.
+// Close ends what the limiter does in the background, and waits for it, for Config.Timeout at most. What was lent to it expires. The client stays open: it is its owner's. Decisions fail with [ErrClosed] then.
 // Close is idempotent and always returns nil.
 func (l *Limiter) Close() error {
 	l.mu.Lock()
 	l.close(ErrClosed)
 	l.mu.Unlock()
 	l.work.Wait()
+	for i := range l.flows {
+		l.flows[i].wait()
+	}
 	return nil
 }

@@ -243,7 +243,7 @@ func (w *world) refund(now int64, a *actor) {
 // alone has a server decide by its share, of so many that there have been since a time.
 func (w *world) alone(now int64, a *actor, n, servers, since int64) {
 	for range n {
-		if d := a.shares.decide(a.local(now), "key", 1, servers, a.local(since)); !d.OK {
+		if d := a.shares.decideLocked(a.local(now), "key", 1, servers, a.local(since)); !d.OK {
 			return
 		}
 		w.admit(now, 1)

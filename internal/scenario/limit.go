@@ -72,6 +72,13 @@ func (c RateLimitConfig) withDefaults(ctx context.Context) (RateLimitConfig, err
 	case c.Callers < 1 || c.Callers > 1000:
 		return c, usage("--callers %d: from 1 to 1000", c.Callers)
 	}
+	var modes []string // each once
+	for _, m := range c.Modes {
+		if !slices.Contains(modes, m) {
+			modes = append(modes, m)
+		}
+	}
+	c.Modes = modes
 	for _, m := range c.Modes {
 		if !slices.Contains(RateLimitModes(), m) {
 			return c, usage("unknown mode %q: one of %v", m, RateLimitModes())

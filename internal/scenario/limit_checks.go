@@ -15,6 +15,7 @@ const (
 	CheckAbuserKeptOff    = "abuser-kept-off"
 	CheckControlExceeds   = "control-exceeds"
 	CheckBoundApproached  = "bound-approached"
+	CheckLossShown        = "loss-shown"
 	CheckFaultsHappened   = "faults-happened"
 	CheckLimitsMeasured   = "measured"
 	CheckAdmitsAgain      = "admits-again"
@@ -99,7 +100,7 @@ func (f *limitFacts) abuserCheck(fig map[string]float64) []Check {
 	}
 	checks := []Check{{
 		Name: CheckAbuserKeptOff, Kind: OfSafety, Want: "an abuser costs at most two calls of Redis per token that it is given", OK: calls <= 2,
-		Got: fmt.Sprintf("%s attempts per second, %s calls per token", number(fig["abuser_attempts_per_s"]), number(calls)),
+		Got: fmt.Sprintf("%.0f attempts per second, %.2f calls per token", fig["abuser_attempts_per_s"], calls),
 	}}
 	return checks
 }
@@ -121,6 +122,19 @@ func (f *limitFacts) evidenceChecks(own []string, fig map[string]float64) []Chec
 			n := m.calm.Figures["admitted"]
 			return fmt.Sprintf("%s of %d", number(n), f.p.Bounds[mode].Bound), n >= 0.8*float64(f.p.Bounds[mode].Bound)
 		}))
+	}
+	if len(own) > 0 {
+		loss := f.each(own, Check{Name: CheckLossShown, Kind: OfEvidence, Want: "when Redis has forgotten, more than its bound is admitted in some mode: the loss could have been too large"}, func(mode string, m *modeFacts) (string, bool) {
+			if m.ever == nil {
+				return "not observed", true
+			}
+			return fmt.Sprintf("%s, bound %d", number(m.ever.Figures["admitted"]), f.p.Bounds[mode].Bound), true
+		})
+		loss.OK = slices.ContainsFunc(own, func(mode string) bool {
+			m := f.modes[mode]
+			return m.ever != nil && m.ever.Figures["admitted"] > float64(f.p.Bounds[mode].Bound)
+		})
+		checks = append(checks, loss)
 	}
 	faults := Check{Name: CheckFaultsHappened, Kind: OfEvidence, Want: "the scripts are flushed, servers are cut off and back, and Redis is restarted", OK: true, Got: "they were"}
 	for _, what := range []string{Began, Flushed, Cut, Heal, Restarting, Restarted} {
@@ -144,7 +158,7 @@ func (f *limitFacts) safeReasons(own []string, fig map[string]float64) (reasons 
 		said = append(said, fmt.Sprintf("%s %s of %d", mode, number(fig[figureName(mode)+"_admitted_max"]), f.p.Bounds[mode].Bound))
 	}
 	if len(said) > 0 {
-		reasons = append(reasons, fmt.Sprintf("most admitted in any %v: %s", f.p.Per, strings.Join(said, ", ")))
+		reasons = append(reasons, fmt.Sprintf("most admitted in any %v: %s", f.p.per(), strings.Join(said, ", ")))
 	}
 	said = nil
 	for _, mode := range f.p.Modes {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // RateLimitEvidence is everything that a run of the rate limit scenario observed. It is a [Story].
@@ -35,6 +36,17 @@ type RateLimitBound struct {
 	Bound int64 `json:"bound"`
 	// Loss is added when Redis has lost its data in the period.
 	Loss int64 `json:"loss"`
+}
+
+// per writes the period as people do: "1m", where a duration writes "1m0s".
+func (p RateLimitParameters) per() string {
+	text := p.Per.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 // RateLimitEvidence returns the evidence of a report of the rate limit scenario. It fails as [Report.Story] does, for the report of another scenario too.

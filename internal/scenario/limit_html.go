@@ -13,7 +13,7 @@ func (e RateLimitEvidence) page(r Result) page {
 	f := deriveLimits(e)
 	p := pageOf(r)
 	p.Command, p.Engine, p.Headline = RateLimitScenario, e.Engine.String(), f.headline(r)
-	p.Title = fmt.Sprintf("%d requests per %v, over %d servers", f.p.Max, f.p.Per, f.p.Servers)
+	p.Title = fmt.Sprintf("%d requests per %v, over %d servers", f.p.Max, f.p.per(), f.p.Servers)
 	p.Zero = "the first requests"
 	p.Tiles, p.Story, p.Charts, p.Parameters = f.tiles(r.Figures), Walkthrough(e), []chart{f.chart()}, f.parameters()
 	for _, ev := range e.Events {
@@ -49,7 +49,7 @@ func (f *limitFacts) tiles(fig map[string]float64) []tile {
 		}
 		return tile{Name: name, Value: "not tried", Note: note}
 	}
-	most := tile{Name: "Most admitted, strict", Value: "not tried", Note: fmt.Sprintf("in any %v, of a limit of %d", f.p.Per, f.p.Max)}
+	most := tile{Name: "Most admitted, strict", Value: "not tried", Note: fmt.Sprintf("in any %v, of a limit of %d", f.p.per(), f.p.Max)}
 	if n, ok := fig["strict_admitted_max"]; ok {
 		most.Value, most.Class = number(n), map[bool]string{true: "good", false: "bad"}[n <= fig["strict_bound"]]
 	}
@@ -63,7 +63,7 @@ func (f *limitFacts) tiles(fig map[string]float64) []tile {
 
 func (f *limitFacts) parameters() []figureRow {
 	rows := []figureRow{
-		{"limit", fmt.Sprintf("%d per %v", f.p.Max, f.p.Per)}, {"users", strconv.Itoa(f.p.Users)}, {"servers", strconv.Itoa(f.p.Servers)}, {"callers", strconv.Itoa(f.p.Callers)},
+		{"limit", fmt.Sprintf("%d per %v", f.p.Max, f.p.per())}, {"users", strconv.Itoa(f.p.Users)}, {"servers", strconv.Itoa(f.p.Servers)}, {"callers", strconv.Itoa(f.p.Callers)},
 		{"leases live", spanOf(f.p.Life)},
 	}
 	for _, on := range slices.Sorted(maps.Keys(f.p.On)) {
@@ -74,13 +74,16 @@ func (f *limitFacts) parameters() []figureRow {
 
 // chart draws the most that each mode admitted, as bars, up to three times the limit.
 func (f *limitFacts) chart() chart {
-	const most = 3.0
+	const (
+		most   = 3.0
+		beyond = 60 // for the number of a bar that ends where the picture does
+	)
 	c := chart{
 		Width: chartWidth, PlotLeft: plotLeft, PlotWide: plotRight - plotLeft, Title: "The most that was admitted of one user",
-		Heading: fmt.Sprintf("Most admitted in any %v", f.p.Per), Caption: "Before Redis was restarted. The line is the limit.",
+		Heading: fmt.Sprintf("Most admitted in any %v", f.p.per()), Caption: "Before Redis was restarted. The line is the limit; bars end at three times that.",
 	}
 	at := func(n float64) float64 {
-		return unit(plotLeft + min(n/float64(f.p.Max), most)/most*(plotRight-plotLeft))
+		return unit(plotLeft + min(n/float64(f.p.Max), most)/most*(plotRight-plotLeft-beyond))
 	}
 	y := headRoom / 2
 	var said []string
@@ -102,7 +105,11 @@ func (f *limitFacts) chart() chart {
 		if n > limit {
 			c.Rects = append(c.Rects, rect{X: at(limit), Y: y, W: unit(at(n) - at(limit)), H: barHeight, Class: "wrong", Tip: tip})
 		}
-		c.text(at(n)+8, y+barHeight-7, "start", "when", number(n))
+		text := number(n)
+		if n > most*limit {
+			text = "\u2026 " + text
+		}
+		c.text(at(n)+8, y+barHeight-7, "start", "when", text)
 		said = append(said, tip)
 		y += rowPitch - 12
 	}

@@ -96,7 +96,7 @@ func mustAdmit(ctx context.Context, g gatekeeper, mode string) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w", mode, err)
 	case !ok:
-		return fmt.Errorf("%s: denied, under a limit that is not reached", mode)
+		return fmt.Errorf("%s: denied, under a limit that is not reached: is Redis gone?", mode)
 	}
 	return nil
 }
@@ -210,16 +210,19 @@ func (s *limitStage) race(ctx context.Context, what, purpose string, modes []str
 			return err
 		}
 	}
+	nth := make([]int, len(modes)) // decision is timed, of each mode
 	warm := true
 	for turn, began := 0, time.Now(); time.Since(began) < length || turn < 6; turn++ {
 		for k := range modes {
 			i := (turn + k) % len(modes)
 			s.cfg.OnProgress(fmt.Sprintf("measuring %s: %s, %d callers at one key", where, modes[i], s.cfg.Callers))
-			lap, err := runLap(ctx, s.cfg.Callers, each, func(ctx context.Context) error { return mustAdmit(ctx, gates[i], modes[i]) })
+			lap, err := runLap(ctx, s.cfg.Callers, each, nth[i], func(ctx context.Context) error { return mustAdmit(ctx, gates[i], modes[i]) })
 			if err != nil {
 				return err
 			}
-			if !warm {
+			if warm {
+				nth[i] = every(lap)
+			} else {
 				s.rec.now(Event{Who: modes[i], What: what, Run: turn, Figures: lap.figures()})
 			}
 		}
@@ -261,8 +264,11 @@ func (l lap) figures() map[string]float64 {
 // lapSample bounds how many times of each caller are kept.
 const lapSample = 4096
 
-// runLap runs what callers do for a while: until the first decision after the time that each of them has is done.
-func runLap(ctx context.Context, callers int, length time.Duration, do func(ctx context.Context) error) (lap, error) {
+// every says which decisions are timed of a mode that was as fast as that: one of so many that looking at the clock costs little. It is the same for all callers, as who waits long makes few.
+func every(l lap) int { return 1 + int(float64(l.done)/l.took.Seconds()/100_000) }
+
+// runLap runs what callers do for a while: until the first decision after the time that each of them has is done. It times one of so many decisions, 0 meaning all.
+func runLap(ctx context.Context, callers int, length time.Duration, nth int, do func(ctx context.Context) error) (lap, error) {
 	var mu sync.Mutex // guards l
 	var l lap
 	var counting atomic.Bool
@@ -281,7 +287,7 @@ func runLap(ctx context.Context, callers int, length time.Duration, do func(ctx 
 					return
 				default:
 				}
-				timed := n%8 == 0 || len(mine) < 64 // Looking at the clock costs more than some decisions.
+				timed := n%max(nth, 1) == 0
 				var began time.Time
 				if timed {
 					began = time.Now()

@@ -67,9 +67,9 @@ func (p limitPlace) window() int64 { return p.timeOfDay().UnixNano() / int64(p.P
 // A windowCount is how many were admitted in a window.
 type windowCount struct{ window, n int64 }
 
-// admit counts one more, if there may be.
+// admit counts one more, if there may be. Windows only go forward: who shares the count with a server whose time of day is ahead counts in that one's window.
 func (c *windowCount) admit(p limitPlace) bool {
-	if w := p.window(); c.window != w {
+	if w := p.window(); w > c.window {
 		*c = windowCount{window: w}
 	}
 	if c.n >= p.Max {

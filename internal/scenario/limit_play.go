@@ -15,9 +15,13 @@ const (
 	flushAt   = 0.3 // the scripts are forgotten
 	cutAt     = 0.5 // a fifth of the servers are cut off from Redis
 	healAt    = 0.8
-	restartAt = 2.2 // Redis is restarted, and is empty then
-	playFor   = 2.7
+	restartAt = 2.35 // Redis is restarted, and is empty then
 )
+
+// length is how long users do their worst. After the restart they have time enough for servers to find out that Redis is back, and little more.
+func (s *limitStage) length() time.Duration {
+	return s.of(restartAt) + max(s.cfg.Per/2, min(s.cfg.Per, 4*time.Second))
+}
 
 // offBy is how wrong the time of day of the last server is.
 func offBy(per time.Duration) time.Duration { return per / 3 }
@@ -37,7 +41,7 @@ func (s *limitStage) play(ctx context.Context) error {
 	}
 	for i := range s.cfg.Servers {
 		job := limitJob{
-			Server: i, Servers: s.cfg.Servers, Users: s.cfg.Users, Modes: s.cfg.Modes, Place: s.place(purposePlay, s.cfg.Max, s.cfg.Per), For: s.of(playFor),
+			Server: i, Servers: s.cfg.Servers, Users: s.cfg.Users, Modes: s.cfg.Modes, Place: s.place(purposePlay, s.cfg.Max, s.cfg.Per), For: s.length(),
 		}
 		if i < cut {
 			job.Place.Redis = link.Addr()
@@ -79,25 +83,25 @@ func (s *limitStage) breakThings(ctx context.Context, zero time.Time, link *part
 	defer client.Close()
 	var cut *partition.Cut
 	for _, step := range []struct {
-		at  float64
+		at  time.Duration
 		say string
 		do  func() error
 	}{
-		{flushAt, "users do their worst; then the scripts are flushed", func() error {
+		{s.of(flushAt), "users do their worst; then the scripts are flushed", func() error {
 			s.rec.now(Event{Who: WhoHarness, What: Flushed, Detail: "SCRIPT FLUSH"})
 			return client.ScriptFlush(ctx).Err()
 		}},
-		{cutAt, "then a fifth of the servers are cut off from Redis", func() error {
+		{s.of(cutAt), "then a fifth of the servers are cut off from Redis", func() error {
 			var err error
 			cut, err = link.Cut(ctx, partition.Drop, partition.Both)
 			s.rec.now(Event{Who: WhoHarness, What: Cut, Detail: "a fifth of the servers are cut off from Redis"})
 			return err
 		}},
-		{healAt, "a fifth of the servers are cut off from Redis", func() error {
+		{s.of(healAt), "a fifth of the servers are cut off from Redis", func() error {
 			s.rec.now(Event{Who: WhoHarness, What: Heal})
 			return cut.Heal(ctx)
 		}},
-		{restartAt, "users do their worst; then Redis is restarted, empty", func() error {
+		{s.of(restartAt), "users do their worst; then Redis is restarted, empty", func() error {
 			restarted = time.Now()
 			s.rec.now(Event{Who: WhoHarness, What: Restarting})
 			if err := s.redis.Node(0).Restart(ctx); err != nil {
@@ -106,9 +110,9 @@ func (s *limitStage) breakThings(ctx context.Context, zero time.Time, link *part
 			s.rec.now(Event{Who: WhoHarness, What: Restarted, Detail: "it is empty"})
 			return nil
 		}},
-		{playFor, "users do their worst at a Redis that has forgotten everything", func() error { return nil }},
+		{s.length(), "users do their worst at a Redis that has forgotten everything", func() error { return nil }},
 	} {
-		at := zero.Add(s.of(step.at))
+		at := zero.Add(step.at)
 		s.cfg.OnProgress(fmt.Sprintf("%s, in %v", step.say, time.Until(at).Round(time.Second)))
 		if err := sleep(ctx, time.Until(at)); err != nil {
 			return restarted, err
@@ -158,7 +162,7 @@ func (s *limitStage) gather(ctx context.Context, restarted time.Duration) error 
 			for _, w := range []struct {
 				what          string
 				after, before time.Duration
-			}{{FullestCalm, 0, restarted}, {FullestEver, 0, s.of(playFor) + attemptTimeout}} {
+			}{{FullestCalm, 0, restarted}, {FullestEver, 0, s.length() + attemptTimeout}} {
 				best := most(all, s.cfg.Per, w.after, w.before)
 				s.rec.now(Event{Who: mode, What: w.what, By: loadOf(user), Detail: about, Figures: map[string]float64{
 					"admitted": float64(best.n), "from_ms": Ms(best.from), "until_ms": Ms(best.until),

@@ -85,6 +85,14 @@ func change(e scenario.RateLimitEvidence, mode, what, figure string, to float64)
 	return e
 }
 
+// unforgetful is what is seen when nothing was admitted twice.
+func unforgetful(e scenario.RateLimitEvidence) scenario.RateLimitEvidence {
+	for mode, b := range e.Parameters.Bounds {
+		e = change(e, mode, scenario.FullestEver, "admitted", float64(b.Bound))
+	}
+	return e
+}
+
 func lacking(e scenario.RateLimitEvidence, what string) scenario.RateLimitEvidence {
 	e.Events = slices.DeleteFunc(e.Events, func(ev scenario.Event) bool { return ev.What == what })
 	return e
@@ -104,6 +112,7 @@ func TestJudgeLimitsBad(t *testing.T) {
 		scenario.CheckControlExceeds:               change(limits(), scenario.ModeUnsynchronised, scenario.FullestCalm, "admitted", 150),
 		scenario.CheckBoundApproached:              change(limits(), scenario.ModeStrict, scenario.FullestCalm, "admitted", 70),
 		scenario.CheckBoundApproached + " never":   lacking(limits(), scenario.FullestCalm),
+		scenario.CheckLossShown:                    unforgetful(limits()),
 		scenario.CheckFaultsHappened:               lacking(limits(), scenario.Flushed),
 		scenario.CheckLimitsMeasured:               lacking(limits(), scenario.Speed),
 		scenario.CheckAdmitsAgain:                  change(limits(), scenario.ModeEscrow, scenario.Counted, "after_restart", 0),
@@ -145,7 +154,7 @@ func TestLimitsReport(t *testing.T) {
 	require.NotContains(t, string(page), "NaN")
 
 	table := scenario.RateLimitTable(e, scenario.Style{})
-	require.Regexp(t, `(?m)^strict +65000 +1.00 +2.00 +1.00 +100 +100 +0 % +10.0 %$`, table)
+	require.Regexp(t, `(?m)^strict +65000 +1.00 +2.00 +1.00 +100 +100 +0 % +180 +200 +10.0 %$`, table)
 	require.Regexp(t, `(?m)^unsynchronised .* 1000 +2000 +900 % `, table)
 	lanes := scenario.Lanes(e, scenario.Style{ASCII: true})
 	require.Contains(t, lanes, "strict          ==========| 100 of 100\n")

@@ -18,8 +18,8 @@ func RateLimitTable(e RateLimitEvidence, s Style) string {
 		return fmt.Sprintf("%.*f", decimals, v)
 	}
 	rows := [][]string{
-		{"", "per s", "p50", "p99", "round trips", "most admitted", "could be", "over the", "normal load"},
-		{"", "", "ms", "ms", "per decision", "in " + f.p.Per.String(), "", "limit", "denied"},
+		{"", "per s", "p50", "p99", "round trips", "most admitted", "could be", "over the", "when Redis", "could be", "normal load"},
+		{"", "", "ms", "ms", "per decision", "in " + f.p.per(), "", "limit", "forgot", "then", "denied"},
 	}
 	for _, mode := range f.p.Modes {
 		over, denied := get(mode, "_over_limit_percent", 0), get(mode, "_normal_denied_percent", 1)
@@ -31,7 +31,7 @@ func RateLimitTable(e RateLimitEvidence, s Style) string {
 		}
 		rows = append(rows, []string{
 			mode, get(mode, "_per_s", 0), get(mode, "_p50_ms", 2), get(mode, "_p99_ms", 2), get(mode, "_round_trips_per_decision", 2),
-			get(mode, "_admitted_max", 0), get(mode, "_bound", 0), over, denied,
+			get(mode, "_admitted_max", 0), get(mode, "_bound", 0), over, get(mode, "_restart_admitted_max", 0), get(mode, "_restart_bound", 0), denied,
 		})
 	}
 	wide := make([]int, len(rows[0]))
@@ -99,7 +99,7 @@ func (e RateLimitEvidence) walkthrough() []Paragraph {
 			told = append(told, Paragraph{Topic: topic, Text: text})
 		}
 	}
-	tell("The limit", fmt.Sprintf("%d requests per %v of each of %d users, over %d servers, each a process of its own; on %s.", f.p.Max, f.p.Per, f.p.Users, f.p.Servers, f.p.about()))
+	tell("The limit", fmt.Sprintf("%d requests per %v of each of %d users, over %d servers, each a process of its own; on %s.", f.p.Max, f.p.per(), f.p.Users, f.p.Servers, f.p.about()))
 	for _, mode := range f.p.Modes {
 		tell(mode, f.tellMode(mode, fig))
 	}
@@ -110,14 +110,14 @@ func (e RateLimitEvidence) walkthrough() []Paragraph {
 		{"strict_vs_lock_ratio", "over links that are a millisecond long strict is %s times as fast as a lock for each request"},
 	} {
 		if v, ok := fig[r.name]; ok {
-			said = append(said, fmt.Sprintf(r.text, number(v)))
+			said = append(said, fmt.Sprintf(r.text, fmt.Sprintf("%.1f", v)))
 		}
 	}
 	if len(said) > 0 {
 		tell("Speed", sentence(fmt.Sprintf("with %d callers at one key, %s.", f.p.Callers, strings.Join(said, "; "))))
 	}
 	if f.abused != nil {
-		tell("The abuser", fmt.Sprintf("%s attempts per second at one key cost %s calls of Redis per token that it was given.", number(fig["abuser_attempts_per_s"]), number(fig["abuser_calls_per_interval"])))
+		tell("The abuser", fmt.Sprintf("%s attempts per second at one key cost %s calls of Redis per token that it was given.", fmt.Sprintf("%.0f", fig["abuser_attempts_per_s"]), fmt.Sprintf("%.1f", fig["abuser_calls_per_interval"])))
 	}
 	return told
 }
@@ -128,12 +128,12 @@ func (f *limitFacts) tellMode(mode string, fig map[string]float64) string {
 		return ""
 	}
 	what := map[bool]string{true: "declared", false: "possible if all clocks agree"}[ownMode(mode)]
-	text := fmt.Sprintf("At most %s admitted of a user in any %v (%s), where %d are %s.", number(m.calm.Figures["admitted"]), f.p.Per, m.calm.Detail, b.Bound, what)
+	text := fmt.Sprintf("At most %s admitted of a user in any %v (%s), where %d are %s.", number(m.calm.Figures["admitted"]), f.p.per(), m.calm.Detail, b.Bound, what)
 	if m.ever != nil && m.ever.Figures["admitted"] > m.calm.Figures["admitted"] {
 		text += fmt.Sprintf(" With Redis restarted empty in between, %s of %d.", number(m.ever.Figures["admitted"]), b.Bound+b.Loss)
 	}
 	if v, ok := fig[figureName(mode)+"_normal_denied_percent"]; ok {
-		text += fmt.Sprintf(" Of users who stayed below the limit %s %% were denied.", number(v))
+		text += fmt.Sprintf(" Of the requests of users who stayed below the limit %.1f %% were denied.", v)
 	}
 	if n := m.errors + m.measuredErrors; n > 0 {
 		text += fmt.Sprintf(" %s.", sentence(count(int(n), "error")))

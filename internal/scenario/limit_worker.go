@@ -20,7 +20,7 @@ const RateLimitWorkerCommand = "ratelimit-worker"
 // How a user behaves.
 const (
 	LoadGreedy = "greedy" // it takes all that it can get, from the first moment on
-	LoadEdge   = "edge"   // it saves up, and takes all that it can get just before and just after the edge of a window
+	LoadEdge   = "edge"   // it saves up, and takes all that it can get just before and just after the edge of a window; and so before and after Redis is restarted
 	LoadNormal = "normal" // it asks at four fifths of the limit, evenly
 )
 
@@ -166,9 +166,11 @@ func (p *limitPlayer) play(ctx context.Context) {
 			return
 		}
 		p.burst(ctx, burst)
-		p.now(ctx, func() time.Duration { return p.about(3*tokens/share, 1) })
+		p.now(ctx, func() time.Duration { return p.about(3 * tokens / share) })
 	case LoadEdge:
-		for edge := p.nextEdge(p.begin + per/8); ; edge += per {
+		// Whoever has asked for nothing for a period before Redis forgets can have everything just before that, and again after it.
+		forgets := p.begin + time.Duration(restartAt*float64(per))
+		for edge := p.nextEdge(p.begin + per/8); edge < forgets-per-per/6; edge += per {
 			before := min(per/40, 250*time.Millisecond)
 			if !p.until(ctx, edge-before) {
 				return
@@ -179,11 +181,27 @@ func (p *limitPlayer) play(ctx context.Context) {
 			}
 			p.burst(ctx, burst)
 		}
+		if !p.until(ctx, forgets-min(per/10, 3*time.Second)) {
+			return
+		}
+		p.burst(ctx, p.part())
+		if p.until(ctx, forgets+per/50) {
+			p.now(ctx, func() time.Duration { return p.about(10 * tokens / share) })
+		}
 	case LoadNormal:
 		if p.until(ctx, p.begin) {
-			p.now(ctx, func() time.Duration { return p.about(0.8*tokens/share, 1) })
+			p.now(ctx, func() time.Duration { return p.about(0.8 * tokens / share) })
 		}
 	}
+}
+
+// part is how many requests this server makes when all make just as many as the limit allows, so that none is denied, and none remembers that it was.
+func (p *limitPlayer) part() int {
+	n, servers := int(p.job.Place.Max), p.job.Servers
+	if p.job.Server < n%servers {
+		return n/servers + 1
+	}
+	return n / servers
 }
 
 // now makes requests with pauses in between.
@@ -194,8 +212,8 @@ func (p *limitPlayer) now(ctx context.Context, pause func() time.Duration) {
 }
 
 // about returns a random pause, so that there are so many per second on average.
-func (p *limitPlayer) about(perSecond float64, spread float64) time.Duration {
-	return time.Duration(p.rng.ExpFloat64() * spread / perSecond * float64(time.Second))
+func (p *limitPlayer) about(perSecond float64) time.Duration {
+	return time.Duration(p.rng.ExpFloat64() / perSecond * float64(time.Second))
 }
 
 // nextEdge returns when the next window begins, by the time of day of who is right.

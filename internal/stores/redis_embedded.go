@@ -167,10 +167,21 @@ func (n *embeddedNode) release(dead bool) {
 
 func (n *embeddedNode) kill(ctx context.Context) error { return n.do(ctx, n.end) }
 
-// end closes the listener and all connections. What waits at the gate is not done, and a script that runs is first done with.
+// end closes the listener and all connections. What waits at the gate is not done. What has come through it is done with, scripts to their end, before the server is taken away: else a script
+// that has just begun finds nobody to call, and tells its client of an error that no Redis knows. As the connections go first, nobody hears of it.
 func (n *embeddedNode) end() {
-	n.freeze()
-	n.release(true)
+	n.gate.mu.Lock()
+	paused := n.gate.paused != nil
+	n.gate.mu.Unlock()
+	n.redis.CtxCancel() // of commands that block
+	gone := make(chan struct{})
+	server := n.redis.Server()
+	go func() {
+		defer close(gone)
+		server.Close()
+	}()
+	n.release(paused)
+	<-gone
 	n.redis.Close()
 	n.gate = nil
 }
