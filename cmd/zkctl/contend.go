@@ -74,7 +74,7 @@ After each the records must hold what the workers were told, and no stock may ev
 	f.SortFlags = false
 	newFlag(cmd, &o.run.Workload, "workload", "NAME", scenario.ContendBoth, "profiles, inventory or both", oneOf(scenario.ContendProfiles, scenario.ContendInventory, scenario.ContendBoth))
 	countsFlag(cmd, &o.run.Workers, "workers", "1,8,32,128", "how many update at the same time; one measurement for each")
-	countsFlag(cmd, &o.run.Processes, "processes", "16,4", "in how many processes they are at most; with less than the first, lock and combining only")
+	countsFlag(cmd, &o.run.Processes, "processes", "16,4,1", "in how many processes they are at most; with less than the first, lock and combining only")
 	newFlag(cmd, &o.run.Strategies, "strategies", "NAME,...", nil, "which of the above (default all but blind)", func(text string) ([]string, error) {
 		return strings.Split(text, ","), nil
 	})

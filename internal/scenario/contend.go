@@ -20,7 +20,7 @@ const ContendScenario = "contend"
 type ContendConfig struct {
 	Workload   string        // ContendProfiles, ContendInventory or ContendBoth; both
 	Workers    []int         // how many there are, one measurement for each; 1, 8, 32 and 128
-	Processes  []int         // in how many processes they are; 16 and 4
+	Processes  []int         // in how many processes they are; 16, 4 and 1
 	Strategies []string      // that are measured; all
 	Keys       int           // records; 5000 profiles, one stock
 	Think      time.Duration // what a decision takes between reading and writing
@@ -45,7 +45,7 @@ func (c ContendConfig) withDefaults(ctx context.Context) (ContendConfig, error) 
 		c.Workers = []int{1, 8, 32, 128}
 	}
 	if len(c.Processes) == 0 {
-		c.Processes = []int{16, 4}
+		c.Processes = []int{16, 4, 1}
 	}
 	if c.OnProgress == nil {
 		c.OnProgress = func(string) {}
@@ -87,7 +87,7 @@ func (c ContendConfig) withDefaults(ctx context.Context) (ContendConfig, error) 
 	}
 	if c.Engine.Kind != EngineConnect && len(c.Engine.Servers) == 0 {
 		c.Engine.Tick = cmp.Or(c.Engine.Tick, benchTick)
-		c.Engine.unsynced = true // else the disk is what is measured
+		c.Engine.unsynced, c.Engine.usualJVM = true, true // Else the disk is what is measured, or a server as it is for its first second.
 	}
 	var err error
 	c.Engine, err = c.Engine.resolve(ctx, benchSession)

@@ -99,7 +99,11 @@ func contendCells(workloads, strategies []string, workers, processes []int) []co
 				if s == contendCurator && workload != ContendInventory { // It has counters only.
 					continue
 				}
-				cells = append(cells, contendCell{Workload: workload, Strategy: s, Workers: w, Processes: min(w, most), Main: true})
+				cell := contendCell{Workload: workload, Strategy: s, Workers: w, Processes: min(w, most), Main: true}
+				if s == contendCurator {
+					cell.Processes = 1 // All in one virtual machine.
+				}
+				cells = append(cells, cell)
 			}
 			for _, p := range processes {
 				if p >= min(w, most) {

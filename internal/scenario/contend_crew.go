@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,7 +39,7 @@ type contendMember struct {
 func hireCrew(ctx context.Context, command []string, n int, setup contendSetup) (*contendCrew, error) {
 	crew := &contendCrew{}
 	for i := range n {
-		m, err := hire(ctx, command)
+		m, err := hire(ctx, command, max(1, runtime.NumCPU()/n))
 		if err != nil {
 			crew.close()
 			return nil, environment(err)
@@ -60,8 +61,8 @@ func hireCrew(ctx context.Context, command []string, n int, setup contendSetup) 
 	return crew, nil
 }
 
-// hire starts one process.
-func hire(ctx context.Context, command []string) (*contendMember, error) {
+// hire starts one process, on so many processors: it stands for a machine of its own, and what it leaves idle is not for it to wake up.
+func hire(ctx context.Context, command []string, processors int) (*contendMember, error) {
 	in, tell, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -87,6 +88,7 @@ func hire(ctx context.Context, command []string) (*contendMember, error) {
 	}
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, os.Stderr
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", processors))
 	group, err := tied.Start(cmd)
 	_, _ = in.Close(), out.Close()
 	if err != nil {

@@ -62,7 +62,7 @@ const (
 //	<workload>_adaptive_vs_better_<W>_ratio   as fast as the better of lock and plain CAS
 //	<workload>_adaptive_vs_backoff_<W>_ratio  as fast as CAS with backoff
 //	<workload>_adaptive_p99_vs_lock_<W>_ratio its p99 as a multiple of the lock's
-//	<workload>_<strategy>_vs_curator_<W>_ratio
+//	<workload>_<strategy>_vs_curator_<W>_ratio, ..._vs_curator_<W>x<P>_ratio
 //	<workload>_crossover_throughput_w, _crossover_p99_w    the number of workers from which on the lock is faster, or has the better p99, than plain CAS; absent if it is not
 //	model_attempts_<W>                     what the model says of plain CAS on one record
 //	lost_updates, doubled_updates, oversold, unknown_updates   over all cells
@@ -114,9 +114,20 @@ func contendRatios(tallies []*contendTally, set func(string, float64)) {
 			}
 		}
 	}
+	beside := func(t *contendTally) { // Curator has all workers in one process, whatever the others have.
+		i := slices.IndexFunc(tallies, func(o *contendTally) bool {
+			return o.cell.Strategy == contendCurator && o.cell.Workload == t.cell.Workload && o.cell.Workers == t.cell.Workers
+		})
+		if i < 0 || tallies[i] == t {
+			return
+		}
+		if r, ok := t.against(tallies[i]); ok {
+			set(fmt.Sprintf("%s_%s_vs_curator_%s_ratio", t.cell.Workload, t.cell.Strategy, t.cell.size()), r)
+		}
+	}
 	for _, t := range tallies {
 		ratio(t, contendLock)
-		ratio(t, contendCurator)
+		beside(t)
 		if t.cell.Strategy != contendAdaptive {
 			continue
 		}
