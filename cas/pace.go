@@ -7,7 +7,7 @@ type Backoff int
 
 const (
 	// TakeTurns lets those go first who have waited longest. The traces in a node say who has written it, and in what order: whoever writes again and again while others do too waits
-	// until it is nearly his turn: one or two may be before him still. So two or three clients try at a time, however many want to, and an update takes about two attempts, of them all; that many
+	// until it is nearly his turn: one or two may be before him still, unless there are two in all. So two or three clients try at a time, however many want to, and an update takes about two attempts, of them all; that many
 	// keep the servers busy also when the one whose turn it is is slow to come. Where writes are rare nobody waits for anybody. Who loses and has no place in that order yet backs off as with
 	// FullJitter; so does everybody where more clients write than a node has traces.
 	TakeTurns Backoff = iota
@@ -101,8 +101,8 @@ func (p *pace) ahead(e *envelope) int {
 	return n
 }
 
-// before counts those who have to be done before this client tries. Some may try along with it, one, or two where many want to: else the servers have nothing to do for half of a
-// round trip after each write, and everybody waits whenever the one whose turn it is does not get to run.
+// before counts those who have to be done before this client tries. Where there are more than two, one may try along with it, or two where there are many: else the servers have nothing to do
+// for half of a round trip after each write, and everybody waits whenever the one whose turn it is does not get to run. Of two each would lose every second time.
 func (p *pace) before(e *envelope) int {
 	peers := 0
 	for _, t := range e.traces {
@@ -110,10 +110,13 @@ func (p *pace) before(e *envelope) int {
 			peers++
 		}
 	}
-	if peers >= 7 {
-		return p.ahead(e) - 2
+	switch {
+	case peers <= 1:
+		return p.ahead(e)
+	case peers < 7:
+		return p.ahead(e) - 1
 	}
-	return p.ahead(e) - 1
+	return p.ahead(e) - 2
 }
 
 // A wait is where an update is that waits for its turn. The zero value is one that begins.

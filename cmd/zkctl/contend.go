@@ -48,7 +48,7 @@ stock that everybody wants to reserve from. Each strategy has its turn in each o
   combining    package cas: updates of one process share a write
   for-update   SELECT ... FOR UPDATE                (PostgreSQL)
   conditional  one statement that decides itself    (PostgreSQL)
-  curator      Curator's DistributedAtomicLong      (where Java and Curator are installed)
+  curator      Curator's DistributedAtomicLong      (where Java and Curator are installed; in one process)
   blind        no protection at all: the control, which loses updates; only for who asks for it
 
 After each the records must hold what the workers were told, and no stock may ever be below 0.`,

@@ -3,6 +3,7 @@ package scenario
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -99,6 +100,9 @@ func (c *ContendConfig) choose() error {
 	known := contendStrategies(c.Store)
 	all := len(c.Strategies) == 0
 	_, _, missing := findCurator()
+	if c.Think > 0 {
+		missing = usage("strategy %s has no place for --think: its counter adds, and decides nothing", contendCurator)
+	}
 	if c.Store == ContendZooKeeper && missing == nil {
 		known = append(known, contendCurator)
 	}
@@ -112,6 +116,10 @@ func (c *ContendConfig) choose() error {
 			return usage("strategy %s is named twice", s)
 		case slices.Contains(known, s):
 		case s == contendCurator && c.Store == ContendZooKeeper:
+			var wrong *UsageError
+			if errors.As(missing, &wrong) {
+				return wrong
+			}
 			return environment(missing)
 		default:
 			return usage("unknown strategy %q for %s: one of %s", s, c.Store, strings.Join(known, ", "))

@@ -96,14 +96,9 @@ func contendCells(workloads, strategies []string, workers, processes []int) []co
 	for _, workload := range workloads {
 		for _, w := range workers {
 			for _, s := range strategies {
-				if s == contendCurator && workload != ContendInventory { // It has counters only.
-					continue
+				if s != contendCurator {
+					cells = append(cells, contendCell{Workload: workload, Strategy: s, Workers: w, Processes: min(w, most), Main: true})
 				}
-				cell := contendCell{Workload: workload, Strategy: s, Workers: w, Processes: min(w, most), Main: true}
-				if s == contendCurator {
-					cell.Processes = 1 // All in one virtual machine.
-				}
-				cells = append(cells, cell)
 			}
 			for _, p := range processes {
 				if p >= min(w, most) {
@@ -115,6 +110,9 @@ func contendCells(workloads, strategies []string, workers, processes []int) []co
 					}
 					cells = append(cells, contendCell{Workload: workload, Strategy: s, Workers: w, Processes: p})
 				}
+			}
+			if workload == ContendInventory && slices.Contains(strategies, contendCurator) { // It has counters only, and all workers in one virtual machine.
+				cells = append(cells, contendCell{Workload: workload, Strategy: contendCurator, Workers: w, Processes: 1, Main: true})
 			}
 		}
 	}

@@ -119,8 +119,8 @@ func (p *curatorPeer) answer(ctx context.Context) (string, error) {
 func (p *curatorPeer) node(cell contendCell) string { return p.root + "/" + cell.space() }
 
 func (p *curatorPeer) run(ctx context.Context, task contendTask) (contendWindow, error) {
-	if _, err := fmt.Fprintf(p.tell, "%s %d %d %d %d %d\n", p.node(task.Cell), task.Cell.Workers, task.Begin.UnixMilli(),
-		task.Ramp.Microseconds(), task.Length.Microseconds(), task.Job.Think.Microseconds()); err != nil {
+	if _, err := fmt.Fprintf(p.tell, "%s %d %d %d %d\n", p.node(task.Cell), task.Cell.Workers, task.Begin.UnixMilli(),
+		task.Ramp.Microseconds(), task.Length.Microseconds()); err != nil {
 		return contendWindow{}, err
 	}
 	line, err := p.answer(ctx)

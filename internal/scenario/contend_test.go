@@ -228,6 +228,7 @@ func TestContendUsage(t *testing.T) {
 		"--keys 100001":                      {Keys: 100_001, Workload: ContendProfiles},
 		"--think 2s: at most 1s":             {Think: 2 * time.Second},
 		`unknown strategy "conditional" for`: {Strategies: []string{contendConditional}},
+		"strategy curator has no place for":  {Strategies: []string{contendCurator}, Think: time.Millisecond},
 		"strategy lock is named twice":       {Strategies: []string{contendLock, contendLock}},
 		"is too short for 2 measurements":    {Strategies: []string{contendLock}, Workers: []int{128}, Processes: []int{16}, For: time.Second},
 	} {

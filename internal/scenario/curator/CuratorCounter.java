@@ -16,7 +16,7 @@ import org.apache.curator.retry.RetryNTimes;
  *
  * <p>Usage: java -cp ... CuratorCounter.java HOST:PORT[,HOST:PORT]... SESSIONS, and then, on standard input, one line for each window:
  *
- * <p>PATH THREADS BEGIN RAMP LENGTH THINK
+ * <p>PATH THREADS BEGIN RAMP LENGTH
  *
  * <p>with BEGIN in milliseconds since 1970, and the others in microseconds. The answer is one line: the increments that ended in the time that is measured, those that began in it, the writes that those
  * took, all increments there were, the number of increments of each thread, and how long each took, in microseconds.
@@ -53,14 +53,14 @@ public class CuratorCounter {
                 counters.get(0).initialize(0L);
                 made.put(word[0], counters);
             }
-            run(counters, Long.parseLong(word[2]), Long.parseLong(word[3]), Long.parseLong(word[4]), Long.parseLong(word[5]));
+            run(counters, Long.parseLong(word[2]), Long.parseLong(word[3]), Long.parseLong(word[4]));
         }
         for (CuratorFramework client : clients) {
             client.close();
         }
     }
 
-    static void run(List<DistributedAtomicLong> counters, long begin, long ramp, long length, long think) throws Exception {
+    static void run(List<DistributedAtomicLong> counters, long begin, long ramp, long length) throws Exception {
         long wait = begin - System.currentTimeMillis();
         if (wait > 0) {
             Thread.sleep(wait);
@@ -76,9 +76,6 @@ public class CuratorCounter {
             Thread t = new Thread(() -> {
                 try {
                     for (long start = System.nanoTime(); start < until; start = System.nanoTime()) {
-                        if (think > 0) {
-                            Thread.sleep(think / 1000, (int) (think % 1000) * 1000);
-                        }
                         AtomicValue<Long> value = counter.increment();
                         if (!value.succeeded()) {
                             throw new IllegalStateException("an increment failed");
