@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,15 +25,18 @@ import (
 // While the links of all clients are cut at random, on a real ZooKeeper, no update is lost and none is there twice, and the history of every node is that of a counter on which things happen one after the
 // other, each between its call and its return. The control forgets what it has sent when it does not hear of it, and counts too much.
 //
-// With ZKKIT_REQUIRE=local it is 100,000 updates, and 20,000 where the race detector watches.
+// With ZKKIT_REQUIRE=local it is 40,000 updates, and 20,000 where the race detector watches; ZKKIT_UPDATES=100000 says another number.
 func TestLinksAreCut(t *testing.T) {
 	zk := ensemble.Run(t, ensemble.Config{})
 	updates := 5_000
 	if required("local") && !testing.Short() {
-		updates = 100_000
+		updates = 40_000
 		if raced {
 			updates = 20_000
 		}
+	}
+	if n, err := strconv.Atoi(os.Getenv("ZKKIT_UPDATES")); err == nil {
+		updates = n
 	}
 	c := newCutting(t, zk, "/whole", func(client *session.Client) cas.Register { return cas.ZooKeeper(client, nil) })
 	c.run(updates)
