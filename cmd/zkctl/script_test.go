@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 
 	"github.com/zkkit/zkkit/ensemble"
 	"github.com/zkkit/zkkit/internal/scenario"
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"zkctl": main, "worker": worker})
 }
 
-// TestScripts runs testdata/zkctl: one file for each thing that users rely on. Scripts may use, besides the commands of testscript:
+// TestScripts runs testdata/zkctl, or some of it with ZKKIT_SCRIPTS=brief: one file for each thing that users rely on. Scripts may use, besides the commands of testscript:
 //
 //	exits CODE COMMAND...    runs a command that ends with this exit code, 0|3 for one of two; stdout and stderr are then about it
 //	start NAME COMMAND...    starts a command; its output goes to NAME.out and NAME.err
@@ -47,7 +49,7 @@ func TestScripts(t *testing.T) {
 	shared := &sharedServer{}
 	t.Cleanup(shared.stop) // After the scripts, which run in parallel below this test.
 	testscript.Run(t, testscript.Params{
-		Dir:                 "../../testdata/zkctl",
+		Files:               scripts(t),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Condition:           condition,
@@ -66,6 +68,29 @@ func TestScripts(t *testing.T) {
 			"znode":  cmdZnode,
 		},
 	})
+}
+
+// brief are the scripts that are played with ZKKIT_SCRIPTS=brief, as CI does under the race detector: those of what the command itself does at the same time. What experiments do is tested in
+// internal/scenario.
+var brief = []string{"embedded", "interrupt", "output-closed", "partition-safe", "killed", "contend-interrupt", "pause-interrupt", "ratelimit-interrupt", "program-signals", "help", "version"}
+
+// scripts lists those to play.
+func scripts(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob("../../testdata/zkctl/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	if os.Getenv("ZKKIT_SCRIPTS") != "brief" {
+		return all
+	}
+	var few []string
+	for _, file := range all {
+		if slices.Contains(brief, strings.TrimSuffix(filepath.Base(file), ".txtar")) {
+			few = append(few, file)
+		}
+	}
+	require.Len(t, few, len(brief), "one of brief is not there")
+	return few
 }
 
 // condition knows [zookeeper], [netns], [redis] and [postgres]. Where one is required and there is none, the script fails instead of being skipped.
