@@ -48,15 +48,18 @@ type weather struct {
 	link     *link
 	patience time.Duration
 
-	under, all, unknown, stale, failed atomic.Int64
-	cuts                               int
+	under, all, done, unknown, stale, failed atomic.Int64
+	cuts                                     int
 }
 
 func (w *weather) change(ctx context.Context, t *testing.T) {
 	kinds := []partition.Kind{partition.Drop, partition.Drop, partition.Jam}
-	for pause(ctx, 100*time.Millisecond) {
-		if w.under.Load() < crowd {
-			continue
+	for done := int64(0); pause(ctx, 100*time.Millisecond); done = w.done.Load() {
+		// Where connecting takes longer than the weather is good nothing is ever under way that could be hit.
+		for w.under.Load() < crowd || w.done.Load() < done+crowd {
+			if !pause(ctx, 10*time.Millisecond) {
+				return
+			}
 		}
 		kind := kinds[rand.IntN(len(kinds))]
 		direction := partition.Directions()[rand.IntN(3)]
@@ -89,14 +92,17 @@ func (w *weather) do(ctx context.Context, f func(ctx context.Context) error) err
 	for attempt := 1; ; attempt++ {
 		patience := soon
 		if w.under.Load() >= crowd {
-			patience = w.patience
+			patience = min(soon, w.patience<<(attempt-1)) // A machine that is busy does not get faster by being asked again.
 		}
 		within, cancel := context.WithTimeout(ctx, patience)
 		err := f(within)
 		cancel()
 		w.all.Add(1)
 		switch {
-		case err == nil, errors.Is(err, fence.ErrNoToken), ctx.Err() != nil:
+		case err == nil:
+			w.done.Add(1)
+			return nil
+		case errors.Is(err, fence.ErrNoToken), ctx.Err() != nil:
 			return err
 		case errors.Is(err, fence.ErrUnknown):
 			w.unknown.Add(1)
